@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: BSL-1.0
+#ifndef VMEM_POLICIES_HPP
+#define VMEM_POLICIES_HPP
+
+#include <vmem/config.hpp>
+#include <vmem/result.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+/// \file
+/// The optional arguments of `heap<>`, in any order. Each names its kind by an empty base, so that
+/// the heap finds it and refuses two of one kind.
+namespace vmem {
+
+namespace detail {
+
+struct address_policy {};
+struct fault_policy {};
+struct instance_policy {};
+struct locking_policy {};
+struct statistics_policy {};
+
+} // namespace detail
+
+/// What an operator that cannot return an error hands to the fault handler.
+struct fault_info {
+    errc code;
+    /// The virtual address in question.
+    address where;
+};
+
+/// The default fault handler: stops the program at once.
+struct trap_on_fault {
+    [[noreturn]] void operator()(fault_info) const noexcept { __builtin_trap(); }
+};
+
+/// A mutex for one thread: does nothing, costs nothing.
+struct no_lock {
+    constexpr void lock() noexcept {}
+    constexpr void unlock() noexcept {}
+};
+
+template <class M>
+concept lockable = std::default_initializable<M> && requires(M& m) {
+    m.lock();
+    m.unlock();
+};
+
+/// Width of a virtual pointer: 16, 32 (default) or 64 bits. It bounds the virtual memory.
+template <unsigned Bits>
+struct address_bits : detail::address_policy {
+    static_assert(Bits == 16 || Bits == 32 || Bits == 64, "address_bits: choose 16, 32 or 64");
+    static_assert(Bits / 8 <= sizeof(address),
+                  "address_bits: wider than a storage address of this machine");
+    using type = std::conditional_t<Bits == 16, std::uint16_t,
+                                    std::conditional_t<Bits == 32, std::uint32_t, std::uint64_t>>;
+};
+
+/// What `*p`, `p->x` and `p[i]` do when they fail: `Handler{}(fault_info)`. A handler may reset the
+/// device, log and stop, or throw; if it returns, the program traps.
+template <class Handler>
+struct on_fault : detail::fault_policy {
+    static_assert(std::default_initializable<Handler> && std::invocable<Handler, fault_info>,
+                  "on_fault: Handler must be default constructible and callable with a fault_info");
+    using type = Handler;
+};
+
+/// A virtual pointer finds its heap by type; a tag makes another type of the same composition.
+template <class Tag>
+struct instance : detail::instance_policy {
+    using type = Tag;
+};
+
+/// Guards every operation of the heap with a `Mutex`, for use from several threads.
+template <class Mutex>
+struct locking : detail::locking_policy {
+    static_assert(lockable<Mutex>,
+                  "locking: Mutex must be default constructible with lock() and unlock()");
+    using type = Mutex;
+};
+
+/// Whether the heap counts accesses, page-ins and write-backs (see `paging_statistics`).
+template <bool Enabled>
+struct statistics : detail::statistics_policy {
+    static constexpr bool value = Enabled;
+};
+
+namespace detail {
+
+template <class Kind, class Policy>
+inline constexpr bool is_policy = std::is_base_of_v<Kind, Policy>;
+
+template <class Kind, class... Policies>
+inline constexpr std::size_t policy_count = (std::size_t{is_policy<Kind, Policies>} + ... + 0);
+
+template <class Kind, class Default, class... Policies>
+struct find_policy {
+    using type = Default;
+};
+template <class Kind, class Default, class First, class... Rest>
+struct find_policy<Kind, Default, First, Rest...> {
+    using type = typename std::conditional_t<is_policy<Kind, First>, std::type_identity<First>,
+                                             find_policy<Kind, Default, Rest...>>::type;
+};
+
+/// The policy of a kind among `Policies`, or the default.
+template <class Kind, class Default, class... Policies>
+using policy = typename find_policy<Kind, Default, Policies...>::type;
+
+template <class P>
+inline constexpr bool is_known_policy =
+    is_policy<address_policy, P> || is_policy<fault_policy, P> || is_policy<instance_policy, P> ||
+    is_policy<locking_policy, P> || is_policy<statistics_policy, P>;
+
+template <class... Policies>
+consteval void check_policies() {
+    static_assert((is_known_policy<Policies> && ...),
+                  "heap: an argument after the allocator is not a policy; known are locking<>, "
+                  "on_fault<>, address_bits<>, instance<> and statistics<>");
+    static_assert(policy_count<address_policy, Policies...> <= 1 &&
+                      policy_count<fault_policy, Policies...> <= 1 &&
+                      policy_count<instance_policy, Policies...> <= 1 &&
+                      policy_count<locking_policy, Policies...> <= 1 &&
+                      policy_count<statistics_policy, Policies...> <= 1,
+                  "heap: two policies of one kind; keep one of them");
+}
+
+} // namespace detail
+} // namespace vmem
+
+#endif

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: BSL-1.0
+#ifndef VMEM_RESULT_HPP
+#define VMEM_RESULT_HPP
+
+#include <cstdint>
+#include <type_traits>
+#include <version>
+
+#if defined(__cpp_lib_expected)
+#include <expected>
+#else
+#include <tl/expected.hpp>
+#endif
+
+namespace vmem {
+
+/// Why an operation failed. `message()` has a sentence for each.
+enum class errc : std::uint8_t {
+    // The caller's arguments
+    null_pointer = 1,
+    out_of_range,
+    misaligned,
+    zero_size,
+    too_large,
+    not_contiguous,
+    foreign_pointer,
+    double_free,
+    // The heap's state
+    out_of_memory,
+    no_free_frame,
+    no_heap,
+    not_open,
+    already_open,
+    // The storage
+    read_failed,
+    write_failed,
+    sync_failed,
+    storage_full,
+    read_only,
+    not_found,
+    access_denied,
+    in_use,
+    not_a_file,
+    wrong_size,
+    power_lost,
+    // The bytes found on the storage
+    not_formatted,
+    version_too_old,
+    version_too_new,
+    geometry_mismatch,
+    truncated,
+    corrupt,
+};
+
+/// One sentence that names the cause, without a full stop. Never null. O(1).
+[[nodiscard]] constexpr const char* message(errc code) noexcept {
+    switch (code) {
+    case errc::null_pointer:
+        return "null pointer dereferenced";
+    case errc::out_of_range:
+        return "address beyond the end of the memory";
+    case errc::misaligned:
+        return "address or size not aligned as its type requires";
+    case errc::zero_size:
+        return "a size of zero was requested";
+    case errc::too_large:
+        return "larger than this composition can address";
+    case errc::not_contiguous:
+        return "element straddles two pages and has no single raw address";
+    case errc::foreign_pointer:
+        return "pointer was not handed out by this allocator";
+    case errc::double_free:
+        return "block is already free";
+    case errc::out_of_memory:
+        return "no free block is large enough";
+    case errc::no_free_frame:
+        return "every frame is pinned";
+    case errc::no_heap:
+        return "no heap of this type is alive";
+    case errc::not_open:
+        return "heap is neither formatted nor opened";
+    case errc::already_open:
+        return "a heap of this type is alive already; use instance<Tag>";
+    case errc::read_failed:
+        return "storage read failed";
+    case errc::write_failed:
+        return "storage write failed";
+    case errc::sync_failed:
+        return "storage sync failed";
+    case errc::storage_full:
+        return "no space left on the device that holds the storage";
+    case errc::read_only:
+        return "storage is read-only";
+    case errc::not_found:
+        return "no such file or directory";
+    case errc::access_denied:
+        return "permission denied";
+    case errc::in_use:
+        return "storage is in use by another process";
+    case errc::not_a_file:
+        return "not a regular file";
+    case errc::wrong_size:
+        return "storage has the wrong size";
+    case errc::power_lost:
+        return "power was lost";
+    case errc::not_formatted:
+        return "storage holds no vmem image";
+    case errc::version_too_old:
+        return "image was written by an older, incompatible version";
+    case errc::version_too_new:
+        return "image was written by a newer version";
+    case errc::geometry_mismatch:
+        return "image was written by another composition";
+    case errc::truncated:
+        return "storage is smaller than the image on it";
+    case errc::corrupt:
+        return "image is damaged";
+    }
+    return "unknown error";
+}
+
+#if defined(__cpp_lib_expected)
+template <class T>
+using result = std::expected<T, errc>;
+using failure = std::unexpected<errc>;
+#else
+namespace detail {
+
+/// `tl::expected<void, E>` before version 1.1 lacks `value()`.
+struct void_result : tl::expected<void, errc> {
+    using tl::expected<void, errc>::expected;
+    constexpr void_result() noexcept = default;
+
+    constexpr void value() const {
+        if (!has_value()) {
+#if defined(__cpp_exceptions)
+            throw tl::bad_expected_access<errc>(error());
+#else
+            __builtin_trap();
+#endif
+        }
+    }
+};
+
+} // namespace detail
+
+/// Either a `T` or the `errc` that says why there is none: `std::expected` where the standard
+/// library has it, `tl::expected` (same interface) elsewhere.
+template <class T>
+using result = std::conditional_t<std::is_void_v<T>, detail::void_result, tl::expected<T, errc>>;
+
+/// What a failing function returns: `return failure(errc::out_of_memory);`
+using failure = tl::unexpected<errc>;
+#endif
+
+} // namespace vmem
+
+#endif
