@@ -2,34 +2,38 @@
 #ifndef VMEM_ARROW_HPP
 #define VMEM_ARROW_HPP
 
-#include <vmem/detail/raw_object.hpp>
+#include <vmem/residency/concept.hpp>
 #include <vmem/result.hpp>
 
 #include <cstddef>
-#include <span>
 #include <type_traits>
 
 namespace vmem {
 
 /// What `p->` is until the end of the full expression: the object, pinned in its frame, so that two
 /// of them in one expression do not evict each other. Each holds one frame. An object that
-/// straddles two pages is copied out, and back when it is not const. With a const `T` nothing
-/// becomes dirty.
+/// straddles two pages, or is misaligned, is copied to a frame of its own, and back unless it is
+/// const. With a const `T` nothing becomes dirty.
 template <class T, class Heap>
 class [[nodiscard]] arrow {
-    using value_type = std::remove_const_t<T>;
+    static_assert(sizeof(T) <= Heap::residency_type::page_size,
+                  "vptr: T is larger than a page, so '->' has no place to show it whole; use "
+                  "member(), or larger pages");
     using address_type = typename Heap::address_type;
 
 public:
     [[gnu::always_inline]] explicit arrow(address_type at) noexcept(Heap::nothrow_access)
-        : object_(Heap::current().template pin_resident<T>(at, slot_)) {
+        : at_(at), object_(Heap::current().template pin_resident<T>(at, slot_)) {
         if (object_ == nullptr) [[unlikely]] {
-            object_ = fetch(at, slot_, copy_);
+            const pinned_bytes held = fetch(at);
+            object_ = reinterpret_cast<T*>(held.data);
+            slot_ = held.slot;
         }
     }
     [[gnu::always_inline]] ~arrow() noexcept(Heap::nothrow_access) {
-        if (slot_ == copied) [[unlikely]] {
-            put_back();
+        if ((slot_ & copied) != 0) [[unlikely]] {
+            finish(reinterpret_cast<std::byte*>(const_cast<std::remove_const_t<T>*>(object_)),
+                   slot_, at_);
         } else {
             Heap::current().unpin(slot_);
         }
@@ -37,46 +41,41 @@ public:
     arrow(const arrow&) = delete;
     arrow& operator=(const arrow&) = delete;
 
-    [[nodiscard]] T* operator->() const noexcept { return object_; }
+    [[nodiscard, gnu::always_inline]] T* operator->() const noexcept { return object_; }
 
 private:
-    struct straddling {
-        address_type at;
-        detail::raw_object<value_type> object;
-    };
-    static constexpr std::size_t copied = static_cast<std::size_t>(-1);
+    /// Set in a slot that holds a copy.
+    static constexpr std::size_t copied = ~(static_cast<std::size_t>(-1) >> 1);
 
-    [[nodiscard, gnu::noinline, gnu::cold]] static T*
-    fetch(address_type at, std::size_t& slot, straddling& copy) noexcept(Heap::nothrow_access) {
+    [[nodiscard, gnu::noinline, gnu::cold]] static pinned_bytes
+    fetch(address_type at) noexcept(Heap::nothrow_access) {
         Heap& heap = Heap::current();
-        const auto held = heap.template pin_elements<T>(at, 1);
-        if (held) {
-            slot = held->slot;
-            return reinterpret_cast<T*>(held->data);
-        }
-        if (held.error() != errc::not_contiguous && held.error() != errc::misaligned) {
-            Heap::fault(held.error(), at);
-        }
-        if (const auto read = heap.read(at, copy.object.bytes()); !read) {
-            Heap::fault(read.error(), at);
-        }
-        slot = copied;
-        copy.at = at;
-        return &copy.object.get();
-    }
-
-    [[gnu::noinline, gnu::cold]] void put_back() noexcept(Heap::nothrow_access) {
-        if constexpr (!std::is_const_v<T>) {
-            if (const auto written = Heap::current().write(copy_.at, copy_.object.bytes());
-                !written) {
-                Heap::fault(written.error(), copy_.at);
+        auto held = heap.template pin_elements<T>(at, 1);
+        if (!held && (held.error() == errc::not_contiguous || held.error() == errc::misaligned)) {
+            held = heap.copy_out(at, sizeof(T));
+            if (held) {
+                held->slot |= copied;
             }
         }
+        if (!held) {
+            Heap::fault(held.error(), at);
+        }
+        return *held;
     }
 
-    std::size_t slot_;
+    [[gnu::noinline, gnu::cold]] static void
+    finish(std::byte* data, std::size_t slot, address_type at) noexcept(Heap::nothrow_access) {
+        const pinned_bytes copy{.data = data, .size = sizeof(T), .slot = slot & ~copied};
+        if constexpr (std::is_const_v<T>) {
+            Heap::current().discard(copy);
+        } else if (const auto written = Heap::current().put_back(copy, at); !written) {
+            Heap::fault(written.error(), at);
+        }
+    }
+
+    address_type at_;
+    std::size_t slot_ = 0;
     T* object_;
-    straddling copy_;
 };
 
 } // namespace vmem

@@ -225,9 +225,9 @@ public:
     [[nodiscard, gnu::always_inline]] T load(address_type at) noexcept(nothrow_access) {
         {
             const auto guard = lock();
-            std::size_t frame = 0;
-            if (residency_.template find<sizeof(T), alignof(T)>(at, frame)) [[likely]] {
-                return *reinterpret_cast<const T*>(residency_.use(frame, at));
+            place where;
+            if (residency_.template find<sizeof(T), alignof(T)>(at, where)) [[likely]] {
+                return *reinterpret_cast<const T*>(residency_.use(where));
             }
         }
         return load_slowly<T>(at);
@@ -238,10 +238,10 @@ public:
     [[gnu::always_inline]] void store(address_type at, const T& value) noexcept(nothrow_access) {
         {
             const auto guard = lock();
-            std::size_t frame = 0;
-            if (residency_.template find<sizeof(T), alignof(T)>(at, frame)) [[likely]] {
-                *reinterpret_cast<T*>(residency_.use(frame, at)) = value;
-                residency_.mark_dirty(frame, at, sizeof(T));
+            place where;
+            if (residency_.template find<sizeof(T), alignof(T)>(at, where)) [[likely]] {
+                *reinterpret_cast<T*>(residency_.use(where)) = value;
+                residency_.mark_dirty(where, sizeof(T));
                 return;
             }
         }
@@ -252,10 +252,10 @@ public:
     template <class T, class Change>
     [[gnu::always_inline]] void update(address_type at, Change change) noexcept(nothrow_access) {
         const auto guard = lock();
-        std::size_t frame = 0;
-        if (residency_.template find<sizeof(T), alignof(T)>(at, frame)) [[likely]] {
-            change(*reinterpret_cast<T*>(residency_.use(frame, at)));
-            residency_.mark_dirty(frame, at, sizeof(T));
+        place where;
+        if (residency_.template find<sizeof(T), alignof(T)>(at, where)) [[likely]] {
+            change(*reinterpret_cast<T*>(residency_.use(where)));
+            residency_.mark_dirty(where, sizeof(T));
             return;
         }
         update_slowly<T>(at, change);
@@ -272,18 +272,21 @@ public:
         return residency_.write(to, in);
     }
 
-    /// Pins one resident `T` whose page was found; null otherwise. For `operator->`.
+    /// Pins the `T` at `at` if it is resident; null otherwise. For `operator->`.
     template <class T>
     [[nodiscard, gnu::always_inline]] T* pin_resident(address_type at, std::size_t& slot) {
         const auto guard = lock();
-        if (!residency_.template find<sizeof(T), alignof(T)>(at, slot) || !residency_.add_pin(slot))
-            [[unlikely]] {
+        place where;
+        if (!residency_.template find<sizeof(T), alignof(T)>(at, where)) [[unlikely]] {
             return nullptr;
         }
         if constexpr (!std::is_const_v<T>) {
-            residency_.mark_dirty(slot, at, sizeof(T));
+            residency_.mark_dirty(where, sizeof(T));
         }
-        return reinterpret_cast<T*>(residency_.use(slot, at));
+        std::byte* const raw = residency_.use(where);
+        residency_.add_pin(where.frame);
+        slot = where.frame;
+        return reinterpret_cast<T*>(raw);
     }
 
     /// Pins the longest contiguous prefix of `count` elements. Errors: misaligned, and those of the
@@ -297,6 +300,20 @@ public:
         return residency_.pin(at, count, sizeof(T),
                               std::is_const_v<T> ? access::read : access::write);
     }
+    /// A pinned copy of an object that is not contiguous, and its end. See the residency.
+    [[nodiscard]] result<pinned_bytes> copy_out(address_type from, std::size_t count) {
+        const auto guard = lock();
+        return residency_.copy_out(from, count);
+    }
+    [[nodiscard]] result<void> put_back(const pinned_bytes& copy, address_type to) {
+        const auto guard = lock();
+        return residency_.put_back(copy, to);
+    }
+    void discard(const pinned_bytes& copy) {
+        const auto guard = lock();
+        residency_.discard(copy);
+    }
+
     [[gnu::always_inline]] void unpin(std::size_t slot) {
         const auto guard = lock();
         residency_.unpin(slot);
@@ -310,6 +327,8 @@ public:
     }
 
 private:
+    using place = typename residency_type::place;
+
     /// Objects up to this size (bytes) can be kept from straddling.
     static constexpr address whole_limit = residency_type::page_size;
 
@@ -403,11 +422,11 @@ private:
     template <class T, class... Args>
     [[nodiscard]] result<void> construct(vptr<T, heap> p, Args&&... args) {
         if constexpr (sizeof(T) <= whole_limit) {
-            auto place = p.write();
-            if (!place) {
-                return failure(place.error());
+            auto room = p.write();
+            if (!room) {
+                return failure(room.error());
             }
-            ::new (static_cast<void*>(place->data())) T(std::forward<Args>(args)...);
+            ::new (static_cast<void*>(room->data())) T(std::forward<Args>(args)...);
             return {};
         } else {
             const T value(std::forward<Args>(args)...);

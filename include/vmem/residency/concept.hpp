@@ -55,6 +55,12 @@ concept has_pin = requires(R& r, address a, std::size_t n, std::size_t slot) {
     { r.unpin(slot) } noexcept;
 };
 template <class R>
+concept has_copy = requires(R& r, address a, std::size_t n, const pinned_bytes& copy) {
+    { r.copy_out(a, n) } -> std::same_as<result<pinned_bytes>>;
+    { r.put_back(copy, a) } -> std::same_as<result<void>>;
+    { r.discard(copy) } noexcept;
+};
+template <class R>
 concept has_reserved = requires(R& r, std::span<std::byte> out, std::span<const std::byte> in) {
     { r.read_reserved(out) } -> std::same_as<result<void>>;
     { r.write_reserved(in) } -> std::same_as<result<void>>;
@@ -65,8 +71,8 @@ concept has_reserved = requires(R& r, std::span<std::byte> out, std::span<const 
 /// A bound residency: a storage that can start over, pin bytes in RAM, and transfer its reserved
 /// first page, which holds the superblock and is never visible to a virtual pointer.
 template <class R>
-concept residency =
-    storage<R> && detail::has_start<R> && detail::has_pin<R> && detail::has_reserved<R>;
+concept residency = storage<R> && detail::has_start<R> && detail::has_pin<R> &&
+                    detail::has_copy<R> && detail::has_reserved<R>;
 
 /// Names each member that a bound residency lacks.
 template <class R>
@@ -81,6 +87,10 @@ consteval void check_residency() {
         "residency: missing 'result<pinned_bytes> pin(address, std::size_t count, std::size_t "
         "unit, access)' or "
         "'void unpin(std::size_t slot) noexcept'");
+    static_assert(detail::has_copy<R>,
+                  "residency: missing 'result<pinned_bytes> copy_out(address, std::size_t)', "
+                  "'result<void> put_back(const pinned_bytes&, address)' or 'void discard(const "
+                  "pinned_bytes&) noexcept'");
     static_assert(detail::has_reserved<R>,
                   "residency: missing 'read_reserved(std::span<std::byte>)' or "
                   "'write_reserved(std::span<const std::byte>)', each returning result<void>");

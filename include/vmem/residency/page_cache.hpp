@@ -39,7 +39,7 @@ struct page_state {
 /// without a
 ///   member offset, always misses and is then named.
 ///
-/// RAM per frame: the page, a tag of one `Address`, 2 bytes of pins, 2 dirty bounds, and what
+/// RAM per frame: the page, a tag of an address, 2 bytes of pins, 2 dirty bounds, and what
 /// `Eviction` and `Translation` take. Usable alone as a cache; `heap<>` makes one from `paged<>`.
 template <class Storage, class Address, std::size_t PageSize, std::size_t Frames,
           template <std::size_t> class Eviction, class Translation, bool Statistics>
@@ -50,7 +50,9 @@ class page_cache {
     using traits = storage_traits<Storage>;
     using map_type = typename Translation::template bind<Frames>;
     using offset_type = detail::smallest_uint<PageSize>;
-    using pin_count = std::uint16_t;
+    /// A type that user data hardly ever has: the compiler then knows that an access between a pin
+    /// and its release cannot see the count, and drops the pair.
+    using pin_count = char16_t;
 
     static_assert(std::has_single_bit(PageSize), "paged: PageSize must be a power of two");
     static_assert(PageSize >= 64, "paged: PageSize must be at least 64 bytes");
@@ -116,54 +118,61 @@ public:
     [[nodiscard]] constexpr Storage& storage() noexcept { return storage_; }
     [[nodiscard]] constexpr const Storage& storage() const noexcept { return storage_; }
 
+    /// Where an address is in RAM.
+    struct place {
+        std::size_t frame;
+        /// Bytes from the start of the page.
+        std::size_t offset;
+    };
+
     /// The hot path: whether an object of `Size` bytes at `at`, a multiple of `Align`, lies in one
-    /// resident page; then `frame` names it. Anything unusual answers false: not resident, out of
+    /// resident page; then `where` tells. Anything unusual answers false: not resident, out of
     /// range, null, misaligned, straddling two pages.
     template <std::size_t Size, std::size_t Align>
-    [[nodiscard, gnu::always_inline]] bool find(Address at, std::size_t& frame) const noexcept {
+    [[nodiscard, gnu::always_inline]] bool find(Address at, place& where) const noexcept {
         static_assert(Align < PageSize && Align <= frame_alignment,
                       "paged: T is aligned more strictly than a page frame; use larger pages or a "
                       "less aligned T");
-        frame = map_.guess(page_of(at));
-        // Tags are page addresses: with the alignment bits kept, a misaligned address matches none.
-        constexpr auto mask = static_cast<Address>(~(PageSize - 1) | (Align - 1));
-        if constexpr (Size > Align) {
-            return tags_[frame] == static_cast<Address>(at & mask) &&
-                   offset_of(at) + Size <= PageSize;
+        // The offset comes from the address alone, so that the load of the data waits for the
+        // frame's number but not for its tag.
+        where = {.frame = map_.guess(page_of(at)), .offset = offset_of(at)};
+        if constexpr (Size > Align && sizeof(tag) > sizeof(Address)) {
+            // One comparison: what lies below the page, or beyond it, or in no page is far away,
+            // and rotating moves the low bits of a misaligned offset to the top, where they are far
+            // away too.
+            const tag distance = at - tags_[where.frame];
+            return Size <= PageSize &&
+                   std::rotr(distance, std::countr_zero(Align)) <= (PageSize - Size) / Align;
         } else {
-            return tags_[frame] == static_cast<Address>(at & mask);
+            // With its alignment bits kept, a misaligned address equals no page address.
+            constexpr auto mask = static_cast<Address>(~(PageSize - 1) | (Align - 1));
+            return tags_[where.frame] == (at & mask) &&
+                   (Size == Align || where.offset + Size <= PageSize);
         }
     }
 
-    /// Raw address of `at` in `frame`, found before. Counts as a use of the page.
-    [[nodiscard, gnu::always_inline]] std::byte* use(std::size_t frame, Address at) noexcept {
-        eviction_.on_access(frame);
+    /// Raw address of a place found before. Counts as a use of the page.
+    [[nodiscard, gnu::always_inline]] std::byte* use(place where) noexcept {
+        eviction_.on_access(where.frame);
         if constexpr (Statistics) {
             ++statistics_.accesses;
         }
-        return &frames_[frame * PageSize + offset_of(at)];
+        return &frames_[where.frame * PageSize + where.offset];
     }
 
-    /// Records that `count` bytes at `at`, which lie in `frame`, change.
-    [[gnu::always_inline]] void mark_dirty(std::size_t frame, Address at,
-                                           std::size_t count) noexcept {
-        const std::size_t begin = offset_of(at);
-        if (begin < dirty_begin_[frame]) {
-            dirty_begin_[frame] = static_cast<offset_type>(begin);
+    /// Records that `count` bytes at a place change. Precondition: they lie in its page.
+    [[gnu::always_inline]] void mark_dirty(place where, std::size_t count) noexcept {
+        // Branches, not stores: once a page is dirty from end to end they are all predicted.
+        if (where.offset < dirty_begin_[where.frame]) {
+            dirty_begin_[where.frame] = static_cast<offset_type>(where.offset);
         }
-        if (begin + count > dirty_end_[frame]) {
-            dirty_end_[frame] = static_cast<offset_type>(begin + count);
+        if (where.offset + count > dirty_end_[where.frame]) {
+            dirty_end_[where.frame] = static_cast<offset_type>(where.offset + count);
         }
     }
 
-    /// Adds a pin to a frame found before; false if it has 65535 already.
-    [[nodiscard, gnu::always_inline]] bool add_pin(std::size_t frame) noexcept {
-        if (pins_[frame] == (std::numeric_limits<pin_count>::max)()) [[unlikely]] {
-            return false;
-        }
-        ++pins_[frame];
-        return true;
-    }
+    /// Adds a pin to a frame found before. Precondition: it has fewer than 65535.
+    [[gnu::always_inline]] void add_pin(std::size_t frame) noexcept { ++pins_[frame]; }
 
     /// Gives a pin back. Precondition: `frame` is pinned.
     [[gnu::always_inline]] void unpin(std::size_t frame) noexcept { --pins_[frame]; }
@@ -181,23 +190,23 @@ public:
         if (const auto valid = check(at, unit); !valid) {
             return failure(valid.error());
         }
-        const auto where = static_cast<Address>(at);
-        const std::size_t whole = (PageSize - offset_of(where)) / unit;
+        const std::size_t whole = (PageSize - offset_of(at)) / unit;
         if (whole == 0) {
             return failure(errc::not_contiguous);
         }
-        const auto frame = resident(at, true);
-        if (!frame) {
-            return failure(frame.error());
+        const auto where = resident(at, true);
+        if (!where) {
+            return failure(where.error());
         }
-        if (!add_pin(*frame)) {
+        if (pins_[where->frame] == (std::numeric_limits<pin_count>::max)()) {
             return failure(errc::no_free_frame);
         }
+        add_pin(where->frame);
         const std::size_t size = detail::lesser(count, whole) * unit;
         if (how == access::write) {
-            mark_dirty(*frame, where, size);
+            mark_dirty(*where, size);
         }
-        return pinned_bytes{.data = use(*frame, where), .size = size, .slot = *frame};
+        return pinned_bytes{.data = use(*where), .size = size, .slot = where->frame};
     }
 
     /// Copies bytes out, page by page. Errors: those of `check`, no_free_frame, the storage's; then
@@ -207,13 +216,12 @@ public:
             return valid;
         }
         while (!out.empty()) {
-            const auto at = static_cast<Address>(from);
-            const auto frame = resident(from, true);
-            if (!frame) {
-                return failure(frame.error());
+            const auto where = resident(from, true);
+            if (!where) {
+                return failure(where.error());
             }
-            const std::size_t count = detail::lesser(out.size(), PageSize - offset_of(at));
-            std::memcpy(out.data(), use(*frame, at), count);
+            const std::size_t count = detail::lesser(out.size(), PageSize - where->offset);
+            std::memcpy(out.data(), use(*where), count);
             out = out.subspan(count);
             from += count;
         }
@@ -227,18 +235,49 @@ public:
             return valid;
         }
         while (!in.empty()) {
-            const auto at = static_cast<Address>(to);
-            const std::size_t count = detail::lesser(in.size(), PageSize - offset_of(at));
-            const auto frame = resident(to, count != PageSize);
-            if (!frame) {
-                return failure(frame.error());
+            const std::size_t count = detail::lesser(in.size(), PageSize - offset_of(to));
+            const auto where = resident(to, count != PageSize);
+            if (!where) {
+                return failure(where.error());
             }
-            std::memcpy(use(*frame, at), in.data(), count);
-            mark_dirty(*frame, at, count);
+            std::memcpy(use(*where), in.data(), count);
+            mark_dirty(*where, count);
             in = in.subspan(count);
             to += count;
         }
         return {};
+    }
+
+    /// A pinned copy, in a frame of its own, of the `count` bytes at `from`, which straddle two
+    /// pages or are misaligned. End it with `put_back` or `discard`. Errors: those of `check`;
+    /// too_large for more than a page; no_free_frame if fewer than two frames are not pinned; the
+    /// storage's. At most three storage writes and two reads.
+    [[nodiscard]] result<pinned_bytes> copy_out(address from, std::size_t count) noexcept {
+        if (count > PageSize) {
+            return failure(errc::too_large);
+        }
+        const auto room = make_room();
+        if (!room) {
+            return failure(room.error());
+        }
+        ++held_;
+        pins_[*room] = 1;
+        const pinned_bytes copy{.data = frame_bytes(*room).data(), .size = count, .slot = *room};
+        if (const auto done = read(from, {copy.data, count}); !done) {
+            discard(copy);
+            return failure(done.error());
+        }
+        return copy;
+    }
+    /// Writes a copy to where it came from, and ends it. Errors: those of `write`.
+    [[nodiscard]] result<void> put_back(const pinned_bytes& copy, address to) noexcept {
+        const auto done = write(to, {copy.data, copy.size});
+        discard(copy);
+        return done;
+    }
+    void discard(const pinned_bytes& copy) noexcept {
+        pins_[copy.slot] = 0;
+        --held_;
     }
 
     /// Writes back every dirty page; then nothing but pinned pages is dirty. All pages are tried;
@@ -282,7 +321,7 @@ public:
             return failure(frame.error());
         }
         std::memcpy(&frames_[*frame * PageSize], in.data(), in.size());
-        mark_dirty(*frame, 0, in.size());
+        mark_dirty({.frame = *frame, .offset = 0}, in.size());
         const auto saved = write_back(*frame);
         drop(*frame);
         return saved;
@@ -333,13 +372,17 @@ public:
 private:
     static constexpr std::size_t page_shift = std::countr_zero(PageSize);
     static constexpr address last_page = (std::numeric_limits<Address>::max)() >> page_shift;
-    /// No page address looks like this, with any alignment bits kept.
-    static constexpr Address no_page = (std::numeric_limits<Address>::max)();
+    /// A page address; on machines that are wider than `Address` it can be far from all of them.
+    using tag = std::conditional_t<(sizeof(std::size_t) > sizeof(Address)), std::size_t, Address>;
+    /// What an empty frame has instead. It is no page address, and far from all.
+    static constexpr tag no_page = sizeof(tag) > sizeof(Address)
+                                       ? ~((std::numeric_limits<tag>::max)() >> 1)
+                                       : (std::numeric_limits<tag>::max)();
 
-    [[nodiscard]] static constexpr std::size_t page_of(Address at) noexcept {
+    [[nodiscard]] static constexpr std::size_t page_of(address at) noexcept {
         return static_cast<std::size_t>(at >> page_shift);
     }
-    [[nodiscard]] static constexpr std::size_t offset_of(Address at) noexcept {
+    [[nodiscard]] static constexpr std::size_t offset_of(address at) noexcept {
         return static_cast<std::size_t>(at & (PageSize - 1));
     }
     [[nodiscard]] constexpr std::size_t page_in(std::size_t frame) const noexcept {
@@ -355,18 +398,21 @@ private:
         return std::span<std::byte, PageSize>{&frames_[frame * PageSize], PageSize};
     }
 
-    /// The frame that holds the page of `at`, which is valid; brought in if need be.
-    [[nodiscard]] result<std::size_t> resident(address at, bool load) noexcept {
-        std::size_t frame = 0;
-        if (find<1, 1>(static_cast<Address>(at), frame)) {
-            return frame;
+    /// Where `at`, which is valid, is in RAM; brought in if need be.
+    [[nodiscard]] result<place> resident(address at, bool load) noexcept {
+        place where;
+        if (find<1, 1>(static_cast<Address>(at), where)) {
+            return where;
         }
-        const std::size_t page = page_of(static_cast<Address>(at));
-        frame = map_.search(page, pages());
-        if (frame != Frames) {
-            return frame;
+        where = {.frame = map_.search(page_of(at), pages()), .offset = offset_of(at)};
+        if (where.frame == Frames) {
+            const auto brought = fault(page_of(at), load);
+            if (!brought) {
+                return failure(brought.error());
+            }
+            where.frame = *brought;
         }
-        return fault(page, load);
+        return where;
     }
 
     /// Brings in a page that is not resident.
@@ -386,7 +432,7 @@ private:
                 statistics_.bytes_read += PageSize;
             }
         }
-        tags_[frame] = static_cast<Address>(at);
+        tags_[frame] = static_cast<tag>(at);
         map_.insert(page, frame);
         eviction_.on_insert(frame);
         ++held_;
@@ -397,7 +443,7 @@ private:
     [[nodiscard]] result<std::size_t> make_room() noexcept {
         if (held_ < Frames) {
             std::size_t frame = held_;
-            while (tags_[frame] != no_page) {
+            while (tags_[frame] != no_page || pins_[frame] != 0) {
                 frame = frame + 1 == Frames ? 0 : frame + 1;
             }
             return frame;
@@ -455,7 +501,7 @@ private:
 
     map_type map_;
     /// Page address per frame; one more, never valid, for the map's guess "none".
-    std::array<Address, Frames + 1> tags_;
+    std::array<tag, Frames + 1> tags_;
     Eviction<Frames> eviction_;
     std::array<pin_count, Frames> pins_{};
     std::array<offset_type, Frames> dirty_begin_;
