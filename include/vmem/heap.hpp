@@ -4,6 +4,7 @@
 
 #include <vmem/allocator/nonresident_concept.hpp>
 #include <vmem/config.hpp>
+#include <vmem/detail/typed_memory.hpp>
 #include <vmem/fwd.hpp>
 #include <vmem/persist/superblock.hpp>
 #include <vmem/policies.hpp>
@@ -26,18 +27,15 @@ namespace vmem {
 
 namespace detail {
 
-/// std::lock_guard without <mutex>, which a device may not have.
-template <class Mutex>
-class scoped_lock {
-public:
-    [[nodiscard]] constexpr explicit scoped_lock(Mutex& mutex) : mutex_(mutex) { mutex_.lock(); }
-    constexpr ~scoped_lock() { mutex_.unlock(); }
-    scoped_lock(const scoped_lock&) = delete;
-    scoped_lock& operator=(const scoped_lock&) = delete;
-
-private:
-    Mutex& mutex_;
-};
+/// The typed memory of a composition: its bound residency, and what its policies choose.
+template <class Storage, class Residency, class Allocator, class... Policies>
+using heap_memory =
+    typed_memory<heap<Storage, Residency, Allocator, Policies...>,
+                 typename Residency::template bind<
+                     Storage, typename policy<address_policy, address_bits<32>, Policies...>::type,
+                     policy<statistics_policy, statistics<false>, Policies...>::value>,
+                 typename policy<locking_policy, locking<no_lock>, Policies...>::type,
+                 typename policy<fault_policy, on_fault<trap_on_fault>, Policies...>::type>;
 
 } // namespace detail
 
@@ -49,29 +47,21 @@ private:
 /// of a type may be alive at a time (`instance<Tag>` makes further types); the object must not
 /// move. Call `format` or `open` before anything else.
 template <class Storage, class Residency, class Allocator, class... Policies>
-class heap {
+class heap : public detail::heap_memory<Storage, Residency, Allocator, Policies...> {
     static_assert((check_storage<Storage>(), true));
     static_assert((detail::check_policies<Policies...>(), true));
 
-    template <class Kind, class Default>
-    using policy = detail::policy<Kind, Default, Policies...>;
-    using mutex_type = typename policy<detail::locking_policy, locking<no_lock>>::type;
-    using fault_handler = typename policy<detail::fault_policy, on_fault<trap_on_fault>>::type;
+    using base = detail::heap_memory<Storage, Residency, Allocator, Policies...>;
+    using base::lock;
+    using base::residency_;
 
 public:
-    /// Unsigned; the representation of a `vptr`.
-    using address_type = typename policy<detail::address_policy, address_bits<32>>::type;
-    static constexpr bool counts =
-        policy<detail::statistics_policy, vmem::statistics<false>>::value;
+    using typename base::address_type;
+    using typename base::residency_type;
     using storage_type = Storage;
-    using residency_type = typename Residency::template bind<Storage, address_type, counts>;
     using allocator_type = Allocator;
     template <class T>
     using pointer = vptr<T, heap>;
-
-    /// Whether operators are noexcept: with a fault handler that throws they are not.
-    static constexpr bool nothrow_access =
-        noexcept(fault_handler{}(fault_info{})) && noexcept(std::declval<mutex_type&>().lock());
 
     static_assert((check_residency<residency_type>(), true));
     static_assert((check_nonresident_allocator<Allocator, residency_type>(), true));
@@ -82,21 +72,16 @@ public:
         "with wider words");
 
     /// Takes the storage. A second live heap of the same type is a fault, already_open.
-    explicit heap(Storage storage) : residency_(std::move(storage)) { enter(); }
+    explicit heap(Storage storage) : base(std::move(storage)) {}
     heap()
         requires std::default_initializable<Storage>
-        : residency_(Storage{}) {
-        enter();
-    }
-    heap(const heap&) = delete;
-    heap& operator=(const heap&) = delete;
+        : base(Storage{}) {}
 
     /// Flushes what is unsaved; call `flush` yourself to learn whether that succeeded.
     ~heap() {
         if (is_open()) {
             static_cast<void>(flush());
         }
-        current_ = nullptr;
     }
 
     /// Starts afresh: erases what the storage held. Errors: wrong_size (storage too small),
@@ -203,145 +188,11 @@ public:
         return is_open() ? allocator_.invariants_hold(residency_) : failure(errc::not_open);
     }
 
-    [[nodiscard]] residency_type& residency() noexcept { return residency_; }
     [[nodiscard]] Storage& storage() noexcept { return residency_.storage(); }
 
-    /// Whether a heap of this type is alive.
-    [[nodiscard]] static bool alive() noexcept { return current_ != nullptr; }
-
-    /// The live heap of this type. If there is none: fault, no_heap.
-    [[nodiscard, gnu::always_inline]] static heap& current() noexcept(nothrow_access) {
-        if (current_ == nullptr) [[unlikely]] {
-            fault(errc::no_heap, 0);
-        }
-        return *current_;
-    }
-
-    // What virtual pointers are made of. `at` is any address; those that cannot return an error
-    // fault.
-
-    /// A copy of the `T` at `at`. Resident: O(1), no call.
-    template <class T>
-    [[nodiscard, gnu::always_inline]] T load(address_type at) noexcept(nothrow_access) {
-        {
-            const auto guard = lock();
-            place where;
-            if (residency_.template find<sizeof(T), alignof(T)>(at, where)) [[likely]] {
-                return *reinterpret_cast<const T*>(residency_.use(where));
-            }
-        }
-        return load_slowly<T>(at);
-    }
-
-    /// Replaces the `T` at `at`. Resident: O(1), no call.
-    template <class T>
-    [[gnu::always_inline]] void store(address_type at, const T& value) noexcept(nothrow_access) {
-        {
-            const auto guard = lock();
-            place where;
-            if (residency_.template find<sizeof(T), alignof(T)>(at, where)) [[likely]] {
-                *reinterpret_cast<T*>(residency_.use(where)) = value;
-                residency_.mark_dirty(where, sizeof(T));
-                return;
-            }
-        }
-        store_slowly<T>(at, value);
-    }
-
-    /// Applies `change` to the scalar at `at` in place. `change` must not touch virtual memory.
-    template <class T, class Change>
-    [[gnu::always_inline]] void update(address_type at, Change change) noexcept(nothrow_access) {
-        const auto guard = lock();
-        place where;
-        if (residency_.template find<sizeof(T), alignof(T)>(at, where)) [[likely]] {
-            change(*reinterpret_cast<T*>(residency_.use(where)));
-            residency_.mark_dirty(where, sizeof(T));
-            return;
-        }
-        update_slowly<T>(at, change);
-    }
-
-    /// Copies bytes from or to virtual memory. Errors: null_pointer, out_of_range, not_open, the
-    /// storage's.
-    [[nodiscard]] result<void> read(address_type from, std::span<std::byte> out) {
-        const auto guard = lock();
-        return residency_.read(from, out);
-    }
-    [[nodiscard]] result<void> write(address_type to, std::span<const std::byte> in) {
-        const auto guard = lock();
-        return residency_.write(to, in);
-    }
-
-    /// Pins the `T` at `at` if it is resident; null otherwise. For `operator->`.
-    template <class T>
-    [[nodiscard, gnu::always_inline]] T* pin_resident(address_type at, std::size_t& slot) {
-        const auto guard = lock();
-        place where;
-        if (!residency_.template find<sizeof(T), alignof(T)>(at, where)) [[unlikely]] {
-            return nullptr;
-        }
-        if constexpr (!std::is_const_v<T>) {
-            residency_.mark_dirty(where, sizeof(T));
-        }
-        std::byte* const raw = residency_.use(where);
-        residency_.add_pin(where.frame);
-        slot = where.frame;
-        return reinterpret_cast<T*>(raw);
-    }
-
-    /// Pins the longest contiguous prefix of `count` elements. Errors: misaligned, and those of the
-    /// residency's `pin`.
-    template <class T>
-    [[nodiscard]] result<pinned_bytes> pin_elements(address_type at, std::size_t count) {
-        if (at % alignof(T) != 0) {
-            return failure(errc::misaligned);
-        }
-        const auto guard = lock();
-        return residency_.pin(at, count, sizeof(T),
-                              std::is_const_v<T> ? access::read : access::write);
-    }
-    /// A pinned copy of an object that is not contiguous, and its end. See the residency.
-    [[nodiscard]] result<pinned_bytes> copy_out(address_type from, std::size_t count) {
-        const auto guard = lock();
-        return residency_.copy_out(from, count);
-    }
-    [[nodiscard]] result<void> put_back(const pinned_bytes& copy, address_type to) {
-        const auto guard = lock();
-        return residency_.put_back(copy, to);
-    }
-    void discard(const pinned_bytes& copy) {
-        const auto guard = lock();
-        residency_.discard(copy);
-    }
-
-    [[gnu::always_inline]] void unpin(std::size_t slot) {
-        const auto guard = lock();
-        residency_.unpin(slot);
-    }
-
-    /// Hands the error to the fault handler and does not return.
-    [[noreturn, gnu::cold, gnu::noinline]] static void
-    fault(errc code, address where) noexcept(nothrow_access) {
-        fault_handler{}(fault_info{.code = code, .where = where});
-        __builtin_trap();
-    }
-
 private:
-    using place = typename residency_type::place;
-
     /// Objects up to this size (bytes) can be kept from straddling.
     static constexpr address whole_limit = residency_type::page_size;
-
-    [[nodiscard, gnu::always_inline]] auto lock() {
-        return detail::scoped_lock<mutex_type>(mutex_);
-    }
-
-    void enter() {
-        if (current_ != nullptr) {
-            fault(errc::already_open, 0);
-        }
-        current_ = this;
-    }
 
     [[nodiscard]] result<void> entered(result<void> outcome) {
         if (!outcome && residency_.unpinned_frames() == residency_type::frame_count) {
@@ -430,46 +281,11 @@ private:
             return {};
         } else {
             const T value(std::forward<Args>(args)...);
-            return write(p.to_address(), std::as_bytes(std::span{&value, 1}));
+            return this->write(p.to_address(), std::as_bytes(std::span{&value, 1}));
         }
     }
 
-    template <class T>
-    [[nodiscard, gnu::noinline, gnu::cold]] T
-    load_slowly(address_type at) noexcept(nothrow_access) {
-        detail::raw_object<T> copy;
-        if (const auto done = read(at, copy.bytes()); !done) {
-            fault(done.error(), at);
-        }
-        return copy.get();
-    }
-
-    template <class T>
-    [[gnu::noinline, gnu::cold]] void store_slowly(address_type at,
-                                                   const T& value) noexcept(nothrow_access) {
-        if (const auto done = write(at, std::as_bytes(std::span{&value, 1})); !done) {
-            fault(done.error(), at);
-        }
-    }
-
-    template <class T, class Change>
-    [[gnu::noinline, gnu::cold]] void update_slowly(address_type at,
-                                                    Change change) noexcept(nothrow_access) {
-        detail::raw_object<T> copy;
-        if (const auto done = residency_.read(at, copy.bytes()); !done) {
-            fault(done.error(), at);
-        }
-        change(copy.get());
-        if (const auto done = residency_.write(at, copy.bytes()); !done) {
-            fault(done.error(), at);
-        }
-    }
-
-    inline static heap* current_ = nullptr;
-
-    residency_type residency_;
     [[no_unique_address]] Allocator allocator_;
-    [[no_unique_address]] mutex_type mutex_;
 };
 
 } // namespace vmem

@@ -4,6 +4,7 @@
 
 #include <vmem/allocator/nonresident_concept.hpp>
 #include <vmem/config.hpp>
+#include <vmem/detail/block_chain.hpp>
 #include <vmem/detail/free_lists.hpp>
 #include <vmem/detail/word_io.hpp>
 #include <vmem/result.hpp>
@@ -14,7 +15,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <type_traits>
 
 namespace vmem {
 
@@ -33,6 +33,7 @@ namespace vmem {
 /// header is read once. RAM: two words and two flags.
 template <std::unsigned_integral Word>
 class basic_nonresident_linked_list_allocator {
+    using chain = detail::block_chain<Word>;
     using lists = detail::free_lists<Word>;
     template <class Medium>
     using io_on = detail::word_io<Medium, Word>;
@@ -45,16 +46,14 @@ public:
     /// too_large if it does not fit `Word`; the medium's.
     template <storage Medium>
     [[nodiscard]] result<void> format(Medium& medium, address begin, address end) {
-        if (const auto placed = place(begin, end); !placed) {
+        if (const auto placed = chain_.place(begin, end); !placed) {
             return placed;
         }
         io_on<Medium> io(medium);
-        io.put(magic_at(), magic);
-        io.put(settled_at(), 0);
-        io.put(first(), last() - first());
-        io.put(last(), lists::in_use);
+        chain_.format(io);
         settled_ = false;
-        derive(io);
+        stale_ = true;
+        refresh(io);
         return io.outcome();
     }
 
@@ -63,14 +62,14 @@ public:
     /// headers is broken.
     template <storage Medium>
     [[nodiscard]] result<void> open(Medium& medium, address begin, address end) {
-        if (const auto placed = place(begin, end); !placed) {
+        if (const auto placed = chain_.place(begin, end); !placed) {
             return placed;
         }
         io_on<Medium> io(medium);
-        if (io.get(magic_at()) != magic) {
+        if (io.get(chain_.magic_at()) != chain::magic) {
             io.fail(errc::corrupt);
         }
-        settled_ = io.get(settled_at()) == 1;
+        settled_ = io.get(chain_.settled_at()) == 1;
         stale_ = !settled_;
         refresh(io);
         return io.outcome();
@@ -82,7 +81,7 @@ public:
         io_on<Medium> io(medium);
         refresh(io);
         if (!settled_) {
-            io.put(settled_at(), 1);
+            io.put(chain_.settled_at(), 1);
             settled_ = io.ok();
         }
         return io.outcome();
@@ -101,7 +100,7 @@ public:
               request.within < request.align))) {
             return failure(errc::misaligned);
         }
-        if (request.size > last() - first() || request.align > end_) {
+        if (request.size > chain_.capacity() || request.align > chain_.last()) {
             return failure(errc::out_of_memory);
         }
         request.align = request.align < lists::granule ? lists::granule : request.align;
@@ -109,7 +108,7 @@ public:
         refresh(io);
         auto found = search(io, request, few_probes);
         if (found.payload == 0) {
-            found = search(io, request, max_address);
+            found = search(io, request, chain_.most_blocks());
         }
         if (!io.ok()) {
             return failure(io.outcome().error());
@@ -124,8 +123,8 @@ public:
     /// corrupt; the medium's.
     template <storage Medium>
     [[nodiscard]] result<void> deallocate(Medium& medium, address payload) {
-        if (payload % lists::granule != 0 || payload < first() + lists::header ||
-            payload >= last()) {
+        if (payload % lists::granule != 0 || payload < address{chain_.first()} + lists::header ||
+            payload >= chain_.last()) {
             return failure(errc::foreign_pointer);
         }
         io_on<Medium> io(medium);
@@ -136,13 +135,13 @@ public:
         if (!io.ok()) {
             return io.outcome();
         }
-        if (!plausible(block, head)) {
+        if (!chain_.plausible(block, head)) {
             return failure(errc::foreign_pointer);
         }
         if ((head & lists::in_use) == 0) {
             return failure(errc::double_free);
         }
-        if (check != check_word(block, lists::size_in(head))) {
+        if (check != chain::check_word(block, lists::size_in(head))) {
             return failure(errc::foreign_pointer);
         }
         return merge(io, block, head);
@@ -155,11 +154,13 @@ public:
         io_on<Medium> io(medium);
         refresh(io);
         Word largest = 0;
-        if (const Word classes = free().non_empty(io); classes != 0) {
+        if (const Word classes = chain_.free().non_empty(io); classes != 0) {
             const auto top = static_cast<unsigned>(std::bit_width(classes) - 1);
-            for (Word b = free().first(io, top); b != 0 && io.ok(); b = lists::next(io, b)) {
-                const Word size = lists::size_in(io.get(b));
+            Word block = chain_.free().first(io, top);
+            for (Word n = 0; block != 0 && n < chain_.most_blocks(); ++n) {
+                const Word size = lists::size_in(io.get(block));
                 largest = size > largest ? size : largest;
+                block = lists::next(io, block);
             }
         }
         if (!io.ok()) {
@@ -173,7 +174,7 @@ public:
     [[nodiscard]] result<bool> invariants_hold(Medium& medium) {
         io_on<Medium> io(medium);
         refresh(io);
-        const bool agree = chain_agrees(io) && lists_agree(io);
+        const bool agree = chain_.agrees(io);
         if (!io.ok()) {
             return failure(io.outcome().error());
         }
@@ -185,9 +186,9 @@ public:
     [[nodiscard]] result<nonresident_stats> stats(Medium& medium) {
         io_on<Medium> io(medium);
         refresh(io);
-        const nonresident_stats known{.in_use = io.get(bytes_at()),
-                                      .blocks = io.get(blocks_at()),
-                                      .capacity = address{last() - first()}};
+        const nonresident_stats known{.in_use = io.get(chain_.bytes_at()),
+                                      .blocks = io.get(chain_.blocks_at()),
+                                      .capacity = address{chain_.capacity()}};
         if (!io.ok()) {
             return failure(io.outcome().error());
         }
@@ -195,7 +196,6 @@ public:
     }
 
 private:
-    static constexpr Word magic = 0x6B6C626D; // "mblk"
     static constexpr Word few_probes = 8;
 
     /// A free block, and where in it the request's bytes would start; 0 if nowhere.
@@ -205,50 +205,12 @@ private:
         Word payload = 0;
     };
 
-    // The state is at the start of the region, then the blocks, then an end mark that looks in use.
-    [[nodiscard]] address magic_at() const noexcept { return begin_; }
-    [[nodiscard]] address settled_at() const noexcept { return begin_ + lists::word; }
-    [[nodiscard]] address bytes_at() const noexcept { return begin_ + 2 * lists::word; }
-    [[nodiscard]] address blocks_at() const noexcept { return begin_ + 3 * lists::word; }
-    [[nodiscard]] lists free() const noexcept { return {.at = address{begin_} + 4 * lists::word}; }
-    [[nodiscard]] Word first() const noexcept {
-        return static_cast<Word>(
-            detail::align_up(begin_ + 4 * lists::word + lists::bytes, lists::granule));
-    }
-    [[nodiscard]] Word last() const noexcept { return end_ - lists::header; }
-
-    [[nodiscard]] result<void> place(address begin, address end) noexcept {
-        if (end > max_address) {
-            return failure(errc::too_large);
-        }
-        begin = detail::align_up(begin, lists::granule);
-        end = detail::align_down(end, lists::granule);
-        constexpr address least =
-            5 * lists::word + lists::bytes + lists::smallest_block + lists::header;
-        if (end < begin || end - begin < least) {
-            return failure(errc::wrong_size);
-        }
-        begin_ = static_cast<Word>(begin);
-        end_ = static_cast<Word>(end);
-        return {};
-    }
-
-    [[nodiscard]] static Word check_word(Word block, Word size) noexcept {
-        return static_cast<Word>(~(block * Word{0x9E3779B1} ^ size));
-    }
-    /// Whether `head` can be the header of a block at `block`.
-    [[nodiscard]] bool plausible(Word block, Word head) const noexcept {
-        const Word size = lists::size_in(head);
-        return (head & lists::flags) < 4 && size >= lists::smallest_block && size <= last() - block;
-    }
-    [[nodiscard]] static constexpr bool is_free(Word head) noexcept {
-        return (head & lists::in_use) == 0;
-    }
-
     /// Whole again after an interrupted change.
     void refresh(auto& io) {
         if (stale_) {
-            derive(io);
+            start(io);
+            chain_.derive(io);
+            finish(io);
         }
     }
 
@@ -257,22 +219,19 @@ private:
     void start(auto& io) {
         stale_ = true;
         if (settled_) {
-            io.put(settled_at(), 0);
+            io.put(chain_.settled_at(), 0);
             settled_ = !io.ok();
         }
     }
     void finish(auto& io) noexcept { stale_ = !io.ok(); }
-
-    void count(auto& io, Word bytes, Word blocks) {
-        io.put(bytes_at(), io.get(bytes_at()) + bytes);
-        io.put(blocks_at(), io.get(blocks_at()) + blocks);
-    }
 
     /// First payload address in a free block that satisfies the request; a gap before it is a
     /// block.
     [[nodiscard]] static Word fit(Word block, Word size, const block_request& request) noexcept {
         const address end = address{block} + size;
         const address nearest = address{block} + lists::header;
+        constexpr address least = lists::smallest_block - lists::header;
+        const address needed = request.size < least ? least : request.size;
         address at = detail::align_up(nearest, request.align);
         if (at != nearest && at - nearest < lists::smallest_block) {
             at = detail::align_up(nearest + lists::smallest_block, request.align);
@@ -284,7 +243,7 @@ private:
             }
         }
         // An alignment beyond the end of memory may have wrapped.
-        return at >= nearest && at < end && request.size <= end - at ? static_cast<Word>(at) : 0;
+        return at >= nearest && at < end && needed <= end - at ? static_cast<Word>(at) : 0;
     }
 
     /// First fit among at most `probes` blocks of each size class, from that of the request
@@ -293,12 +252,12 @@ private:
         const auto needed = static_cast<Word>(request.size) + lists::header;
         const unsigned least =
             lists::class_of(needed < lists::smallest_block ? lists::smallest_block : needed);
-        Word classes = free().non_empty(io) >> least << least;
+        Word classes = chain_.free().non_empty(io) >> least << least;
         for (; classes != 0; classes &= classes - 1) {
-            Word block = free().first(io, static_cast<unsigned>(std::countr_zero(classes)));
+            Word block = chain_.free().first(io, static_cast<unsigned>(std::countr_zero(classes)));
             for (Word n = 0; block != 0 && n < probes; ++n) {
                 const Word head = io.get(block);
-                if (!io.ok() || !plausible(block, head) || !is_free(head)) {
+                if (!io.ok() || !chain_.plausible(block, head) || !chain::is_free(head)) {
                     io.fail(errc::corrupt);
                     return {};
                 }
@@ -326,7 +285,7 @@ private:
         const Word after = block + total;
         const Word head = io.get(found.block);
         start(io);
-        free().unlink(io, found.block, found.size);
+        chain_.free().unlink(io, found.block, found.size);
         // No header leads here yet.
         if (rest != 0) {
             io.put(after, rest | lists::before_in_use);
@@ -334,7 +293,7 @@ private:
         if (gap != 0) {
             io.put(block, total | lists::in_use);
         }
-        io.put(block + lists::word, check_word(block, total));
+        io.put(block + lists::word, chain::check_word(block, total));
         // This word decides.
         const Word before = head & lists::before_in_use;
         io.put(found.block, gap != 0 ? gap | before : total | lists::in_use | before);
@@ -342,14 +301,14 @@ private:
             return failure(io.outcome().error());
         }
         if (gap != 0) {
-            free().link(io, found.block, gap);
+            chain_.free().link(io, found.block, gap);
         }
         if (rest != 0) {
-            free().link(io, after, rest);
+            chain_.free().link(io, after, rest);
         } else {
             io.put(after, io.get(after) | lists::before_in_use);
         }
-        count(io, total, 1);
+        chain_.count(io, total, 1);
         finish(io);
         return address{found.payload};
     }
@@ -360,15 +319,16 @@ private:
         Word size = own;
         const Word next = block + own;
         const Word next_head = io.get(next);
-        const bool join_next = is_free(next_head);
+        const bool join_next = chain::is_free(next_head);
         Word left = block;
         Word left_head = head;
         if ((head & lists::before_in_use) == 0) {
             left = block - io.get(block - lists::word);
             left_head = io.get(left);
         }
-        if (io.ok() && ((left != block && !is_free(left_head)) ||
-                        (join_next && !plausible(next, next_head)))) {
+        if ((left != block && !(chain_.plausible(left, left_head) && chain::is_free(left_head) &&
+                                left + lists::size_in(left_head) == block)) ||
+            (join_next && !chain_.plausible(next, next_head))) {
             io.fail(errc::corrupt);
         }
         if (!io.ok()) {
@@ -376,11 +336,11 @@ private:
         }
         start(io);
         if (join_next) {
-            free().unlink(io, next, lists::size_in(next_head));
+            chain_.free().unlink(io, next, lists::size_in(next_head));
             size += lists::size_in(next_head);
         }
         if (left != block) {
-            free().unlink(io, left, lists::size_in(left_head));
+            chain_.free().unlink(io, left, lists::size_in(left_head));
         }
         // This word decides; a free block left of a free block is legal in the chain.
         io.put(block, size | (head & lists::before_in_use));
@@ -391,104 +351,14 @@ private:
             size += lists::size_in(left_head);
             io.put(left, size | (left_head & lists::before_in_use));
         }
-        free().link(io, left, size);
+        chain_.free().link(io, left, size);
         io.put(left + size, io.get(left + size) & static_cast<Word>(~lists::before_in_use));
-        count(io, static_cast<Word>(0 - own), static_cast<Word>(-1));
+        chain_.count(io, static_cast<Word>(0 - own), static_cast<Word>(-1));
         finish(io);
         return {};
     }
 
-    /// Builds all derived words from the chain of headers; merges free neighbours.
-    void derive(auto& io) {
-        start(io);
-        free().clear(io);
-        Word used = 0;
-        Word blocks = 0;
-        Word before = lists::before_in_use;
-        for (Word block = first(); block < last() && io.ok();) {
-            const Word head = io.get(block);
-            Word size = lists::size_in(head);
-            if (!plausible(block, head)) {
-                io.fail(errc::corrupt);
-                break;
-            }
-            if (is_free(head)) {
-                for (Word next = io.get(block + size);
-                     is_free(next) && plausible(block + size, next); next = io.get(block + size)) {
-                    size += lists::size_in(next);
-                }
-                io.put(block, size | before);
-                free().link(io, block, size);
-                before = 0;
-            } else {
-                io.put(block, size | lists::in_use | before);
-                used += size;
-                ++blocks;
-                before = lists::before_in_use;
-            }
-            block += size;
-        }
-        io.put(last(), lists::in_use | before);
-        io.put(bytes_at(), used);
-        io.put(blocks_at(), blocks);
-        finish(io);
-    }
-
-    [[nodiscard]] bool chain_agrees(auto& io) {
-        Word used = 0;
-        Word blocks = 0;
-        Word before = lists::before_in_use;
-        Word block = first();
-        while (block < last() && io.ok()) {
-            const Word head = io.get(block);
-            const Word size = lists::size_in(head);
-            if (!plausible(block, head) || (head & lists::before_in_use) != before) {
-                return false;
-            }
-            if (is_free(head)) {
-                if (before == 0 || io.get(block + size - lists::word) != size) {
-                    return false;
-                }
-            } else {
-                if (io.get(block + lists::word) != check_word(block, size)) {
-                    return false;
-                }
-                used += size;
-                ++blocks;
-            }
-            before = is_free(head) ? 0 : lists::before_in_use;
-            block += size;
-        }
-        return block == last() && io.get(last()) == (lists::in_use | before) &&
-               io.get(bytes_at()) == used && io.get(blocks_at()) == blocks;
-    }
-
-    [[nodiscard]] bool lists_agree(auto& io) {
-        Word listed = 0;
-        const Word non_empty = free().non_empty(io);
-        for (unsigned cls = 0; cls < lists::classes; ++cls) {
-            Word before = 0;
-            Word block = free().first(io, cls);
-            if ((block != 0) != ((non_empty >> cls & 1) != 0)) {
-                return false;
-            }
-            while (block != 0 && io.ok()) {
-                const Word head = io.get(block);
-                listed += lists::size_in(head);
-                if (!plausible(block, head) || !is_free(head) ||
-                    lists::class_of(lists::size_in(head)) != cls ||
-                    io.get(block + 2 * lists::word) != before || listed > last() - first()) {
-                    return false;
-                }
-                before = block;
-                block = lists::next(io, block);
-            }
-        }
-        return listed == last() - first() - io.get(bytes_at());
-    }
-
-    Word begin_ = 0;
-    Word end_ = 0;
+    chain chain_;
     /// The medium says that its state is complete.
     bool settled_ = false;
     /// Derived words may be incomplete: derive them before use.

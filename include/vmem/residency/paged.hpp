@@ -3,7 +3,7 @@
 #define VMEM_RESIDENCY_PAGED_HPP
 
 #include <vmem/config.hpp>
-#include <vmem/eviction/sieve.hpp>
+#include <vmem/eviction/clock.hpp>
 #include <vmem/residency/page_cache.hpp>
 #include <vmem/residency/translation.hpp>
 #include <vmem/storage/concept.hpp>
@@ -46,7 +46,7 @@ struct choose_translation<automatic_translation, Pages, Frames, FrameBytes> {
 /// which are in RAM at a time. `Eviction` chooses the page that leaves; `Translation` is
 /// `page_table<Pages>` (fastest), `page_map` (RAM independent of the virtual size) or chosen
 /// automatically.
-template <std::size_t PageSize, std::size_t Frames, template <std::size_t> class Eviction = sieve,
+template <std::size_t PageSize, std::size_t Frames, template <std::size_t> class Eviction = clock,
           class Translation = automatic_translation>
 struct paged {
     /// The cache for a storage and an address type.

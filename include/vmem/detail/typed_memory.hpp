@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: BSL-1.0
+#ifndef VMEM_DETAIL_TYPED_MEMORY_HPP
+#define VMEM_DETAIL_TYPED_MEMORY_HPP
+
+#include <vmem/config.hpp>
+#include <vmem/detail/raw_object.hpp>
+#include <vmem/policies.hpp>
+#include <vmem/residency/concept.hpp>
+#include <vmem/result.hpp>
+
+#include <cstddef>
+#include <span>
+#include <type_traits>
+#include <utility>
+
+namespace vmem::detail {
+
+/// std::lock_guard without <mutex>, which a device may not have.
+template <class Mutex>
+class scoped_lock {
+public:
+    [[nodiscard]] constexpr explicit scoped_lock(Mutex& mutex) : mutex_(mutex) { mutex_.lock(); }
+    constexpr ~scoped_lock() { mutex_.unlock(); }
+    scoped_lock(const scoped_lock&) = delete;
+    scoped_lock& operator=(const scoped_lock&) = delete;
+
+private:
+    Mutex& mutex_;
+};
+
+/// The part of a heap that virtual pointers are made of: typed access to its residency, under its
+/// lock, for the one live `Heap` of its type. `at` is any address; what cannot return an error goes
+/// to the fault handler.
+template <class Heap, class Residency, class Mutex, class FaultHandler>
+class typed_memory {
+public:
+    using residency_type = Residency;
+    /// Unsigned; the representation of a `vptr`.
+    using address_type = typename Residency::address_type;
+
+    /// Whether operators are noexcept: with a fault handler that throws they are not.
+    static constexpr bool nothrow_access =
+        noexcept(FaultHandler{}(fault_info{})) && noexcept(std::declval<Mutex&>().lock());
+
+    typed_memory(const typed_memory&) = delete;
+    typed_memory& operator=(const typed_memory&) = delete;
+
+    [[nodiscard]] Residency& residency() noexcept { return residency_; }
+
+    /// Whether a heap of this type is alive.
+    [[nodiscard]] static bool alive() noexcept { return current_ != nullptr; }
+
+    /// The live heap of this type. If there is none: fault, no_heap.
+    [[nodiscard, gnu::always_inline]] static Heap& current() noexcept(nothrow_access) {
+        if (current_ == nullptr) [[unlikely]] {
+            fault(errc::no_heap, 0);
+        }
+        return *current_;
+    }
+
+    /// A copy of the `T` at `at`. Resident: O(1), no call.
+    template <class T>
+    [[nodiscard, gnu::always_inline]] T load(address_type at) noexcept(nothrow_access) {
+        {
+            const auto guard = lock();
+            place where;
+            if (residency_.template find<sizeof(T), alignof(T)>(at, where)) [[likely]] {
+                return *reinterpret_cast<const T*>(residency_.use(where));
+            }
+        }
+        return load_slowly<T>(at);
+    }
+
+    /// Replaces the `T` at `at`. Resident: O(1), no call.
+    template <class T>
+    [[gnu::always_inline]] void store(address_type at, const T& value) noexcept(nothrow_access) {
+        {
+            const auto guard = lock();
+            place where;
+            if (residency_.template find<sizeof(T), alignof(T)>(at, where)) [[likely]] {
+                *reinterpret_cast<T*>(residency_.use(where)) = value;
+                residency_.mark_dirty(where, sizeof(T));
+                return;
+            }
+        }
+        store_slowly<T>(at, value);
+    }
+
+    /// Applies `change` to the scalar at `at` in place. `change` must not touch virtual memory.
+    template <class T, class Change>
+    [[gnu::always_inline]] void update(address_type at, Change change) noexcept(nothrow_access) {
+        const auto guard = lock();
+        place where;
+        if (residency_.template find<sizeof(T), alignof(T)>(at, where)) [[likely]] {
+            change(*reinterpret_cast<T*>(residency_.use(where)));
+            residency_.mark_dirty(where, sizeof(T));
+            return;
+        }
+        update_slowly<T>(at, change);
+    }
+
+    /// Copies bytes from or to virtual memory. Errors: null_pointer, out_of_range, not_open, the
+    /// storage's.
+    [[nodiscard]] result<void> read(address_type from, std::span<std::byte> out) {
+        const auto guard = lock();
+        return residency_.read(from, out);
+    }
+    [[nodiscard]] result<void> write(address_type to, std::span<const std::byte> in) {
+        const auto guard = lock();
+        return residency_.write(to, in);
+    }
+
+    /// Pins the `T` at `at` if it is resident; null otherwise. For `operator->`.
+    template <class T>
+    [[nodiscard, gnu::always_inline]] T* pin_resident(address_type at, std::size_t& slot) {
+        const auto guard = lock();
+        place where;
+        if (!residency_.template find<sizeof(T), alignof(T)>(at, where)) [[unlikely]] {
+            return nullptr;
+        }
+        if constexpr (!std::is_const_v<T>) {
+            residency_.mark_dirty(where, sizeof(T));
+        }
+        std::byte* const raw = residency_.use(where);
+        residency_.add_pin(where.frame);
+        slot = where.frame;
+        return reinterpret_cast<T*>(raw);
+    }
+
+    /// Pins the longest contiguous prefix of `count` elements. Errors: misaligned, and those of the
+    /// residency's `pin`.
+    template <class T>
+    [[nodiscard]] result<pinned_bytes> pin_elements(address_type at, std::size_t count) {
+        if (at % alignof(T) != 0) {
+            return failure(errc::misaligned);
+        }
+        const auto guard = lock();
+        return residency_.pin(at, count, sizeof(T),
+                              std::is_const_v<T> ? access::read : access::write);
+    }
+    /// A pinned copy of an object that is not contiguous, and its end. See the residency.
+    [[nodiscard]] result<pinned_bytes> copy_out(address_type from, std::size_t count) {
+        const auto guard = lock();
+        return residency_.copy_out(from, count);
+    }
+    [[nodiscard]] result<void> put_back(const pinned_bytes& copy, address_type to) {
+        const auto guard = lock();
+        return residency_.put_back(copy, to);
+    }
+    void discard(const pinned_bytes& copy) {
+        const auto guard = lock();
+        residency_.discard(copy);
+    }
+
+    [[gnu::always_inline]] void unpin(std::size_t slot) {
+        const auto guard = lock();
+        residency_.unpin(slot);
+    }
+
+    /// Hands the error to the fault handler and does not return.
+    [[noreturn, gnu::cold, gnu::noinline]] static void
+    fault(errc code, address where) noexcept(nothrow_access) {
+        FaultHandler{}(fault_info{.code = code, .where = where});
+        __builtin_trap();
+    }
+
+protected:
+    /// A second live heap of the type is a fault, already_open.
+    template <class Storage>
+    explicit typed_memory(Storage&& storage) : residency_(std::forward<Storage>(storage)) {
+        if (current_ != nullptr) {
+            fault(errc::already_open, 0);
+        }
+        current_ = static_cast<Heap*>(this);
+    }
+    ~typed_memory() { current_ = nullptr; }
+
+    [[nodiscard, gnu::always_inline]] auto lock() { return scoped_lock<Mutex>(mutex_); }
+
+    Residency residency_;
+
+private:
+    using place = typename Residency::place;
+
+    template <class T>
+    [[nodiscard, gnu::noinline, gnu::cold]] T
+    load_slowly(address_type at) noexcept(nothrow_access) {
+        raw_object<T> copy;
+        if (const auto done = read(at, copy.bytes()); !done) {
+            fault(done.error(), at);
+        }
+        return copy.get();
+    }
+
+    template <class T>
+    [[gnu::noinline, gnu::cold]] void store_slowly(address_type at,
+                                                   const T& value) noexcept(nothrow_access) {
+        if (const auto done = write(at, std::as_bytes(std::span{&value, 1})); !done) {
+            fault(done.error(), at);
+        }
+    }
+
+    template <class T, class Change>
+    [[gnu::noinline, gnu::cold]] void update_slowly(address_type at,
+                                                    Change change) noexcept(nothrow_access) {
+        raw_object<T> copy;
+        if (const auto done = residency_.read(at, copy.bytes()); !done) {
+            fault(done.error(), at);
+        }
+        change(copy.get());
+        if (const auto done = residency_.write(at, copy.bytes()); !done) {
+            fault(done.error(), at);
+        }
+    }
+
+    inline static Heap* current_ = nullptr;
+
+    [[no_unique_address]] Mutex mutex_;
+};
+
+} // namespace vmem::detail
+
+#endif

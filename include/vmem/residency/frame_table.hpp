@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: BSL-1.0
+#ifndef VMEM_RESIDENCY_FRAME_TABLE_HPP
+#define VMEM_RESIDENCY_FRAME_TABLE_HPP
+
+#include <vmem/config.hpp>
+#include <vmem/detail/dirty_ranges.hpp>
+#include <vmem/eviction/concept.hpp>
+
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <type_traits>
+
+namespace vmem {
+
+/// Where an address is in RAM.
+struct frame_place {
+    std::size_t frame;
+    /// Bytes from the start of the page.
+    std::size_t offset;
+};
+
+/// What is known of one page.
+struct page_state {
+    bool resident = false;
+    bool dirty = false;
+    bool pinned = false;
+};
+
+/// The RAM side of `page_cache`: `Frames` frames of `PageSize` bytes, which page is in which, what
+/// of it has changed, and how often it is pinned. No I/O. Frame numbers are `0..Frames-1`.
+///
+/// RAM per frame: the page, a tag of an address, 2 bytes of pins, 2 dirty bounds, and what
+/// `Eviction` and `Translation` take.
+template <class Address, std::size_t PageSize, std::size_t Frames,
+          template <std::size_t> class Eviction, class Translation>
+class frame_table {
+    static_assert((check_eviction_policy<Eviction<Frames>>(), true));
+    static_assert(std::has_single_bit(PageSize), "paged: PageSize must be a power of two");
+    static_assert(PageSize >= 64, "paged: PageSize must be at least 64 bytes");
+    static_assert(Frames >= 1, "paged: needs at least one frame");
+
+    using map_type = typename Translation::template bind<Frames>;
+    /// A type that user data hardly ever has: the compiler then knows that an access between a pin
+    /// and its release cannot see the count.
+    using pin_count = char16_t;
+
+public:
+    /// Alignment of raw addresses (bytes): that of the most demanding standard type.
+    static constexpr std::size_t frame_alignment = alignof(std::max_align_t);
+    /// Pages that can be told apart.
+    static constexpr std::size_t max_pages = detail::lesser(
+        map_type::max_pages,
+        static_cast<std::size_t>((std::numeric_limits<Address>::max)() / PageSize) + 1);
+    /// Pins a frame can have at a time.
+    static constexpr std::size_t max_pins = (std::numeric_limits<pin_count>::max)();
+
+    constexpr frame_table() noexcept { tags_.fill(no_page); }
+    frame_table(const frame_table&) = delete;
+    frame_table& operator=(const frame_table&) = delete;
+
+    /// The hot path: whether an object of `Size` bytes at `at`, a multiple of `Align`, lies in one
+    /// resident page; then `where` tells. Anything unusual answers false: not resident, out of
+    /// range, null, misaligned, straddling two pages. O(1): three loads.
+    template <std::size_t Size, std::size_t Align>
+    [[nodiscard, gnu::always_inline]] bool find(Address at, frame_place& where) const noexcept {
+        static_assert(Align < PageSize && Align <= frame_alignment,
+                      "paged: T is aligned more strictly than a page frame; use larger pages or a "
+                      "less aligned T");
+        // The offset comes from the address alone, so that the load of the data waits for the
+        // frame's number but not for its tag.
+        where = {.frame = map_.guess(page_of(at)), .offset = offset_of(at)};
+        if constexpr (Size > Align && sizeof(tag) > sizeof(Address)) {
+            // One comparison: what lies below the page, or beyond it, or in no page is far away,
+            // and rotating moves the low bits of a misaligned offset to the top, where they are far
+            // too.
+            const tag distance = at - tags_[where.frame];
+            return Size <= PageSize &&
+                   std::rotr(distance, std::countr_zero(Align)) <= (PageSize - Size) / Align;
+        } else {
+            // With its alignment bits kept, a misaligned address equals no page address.
+            constexpr auto mask = static_cast<Address>(~(PageSize - 1) | (Align - 1));
+            return tags_[where.frame] == (at & mask) &&
+                   (Size == Align || where.offset + Size <= PageSize);
+        }
+    }
+
+    /// The frame that holds `page`, or `Frames`: what `find` guesses at, for certain.
+    [[nodiscard]] constexpr std::size_t search(std::size_t page) noexcept {
+        const std::size_t guess = map_.guess(page);
+        return tags_[guess] == address_of(page) ? guess : map_.search(page, pages());
+    }
+
+    /// Records a use of the page in `frame`.
+    [[gnu::always_inline]] constexpr void touch(std::size_t frame) noexcept {
+        eviction_.on_access(frame);
+    }
+    [[nodiscard, gnu::always_inline]] std::byte* raw(frame_place where) noexcept {
+        return &bytes_[where.frame * PageSize + where.offset];
+    }
+    /// Records that `count` bytes at a place change. Precondition: they lie in its page.
+    [[gnu::always_inline]] constexpr void mark_dirty(frame_place where,
+                                                     std::size_t count) noexcept {
+        dirty_.mark(where.frame, where.offset, count);
+    }
+    /// Precondition: the frame has fewer than `max_pins`.
+    [[gnu::always_inline]] constexpr void add_pin(std::size_t frame) noexcept { ++pins_[frame]; }
+    /// Precondition: the frame is pinned.
+    [[gnu::always_inline]] constexpr void unpin(std::size_t frame) noexcept { --pins_[frame]; }
+    [[nodiscard]] constexpr std::size_t pins(std::size_t frame) const noexcept {
+        return pins_[frame];
+    }
+
+    /// A frame that holds nothing, or `Frames`. O(1) until a frame has been emptied, else
+    /// O(Frames).
+    [[nodiscard]] constexpr std::size_t empty_frame() const noexcept {
+        if (held_ == Frames) {
+            return Frames;
+        }
+        std::size_t frame = held_;
+        while (tags_[frame] != no_page || pins_[frame] != 0) {
+            frame = frame + 1 == Frames ? 0 : frame + 1;
+        }
+        return frame;
+    }
+    /// The frame whose page should leave, or `Frames` if all are pinned. The pages that came last
+    /// are spared while another can leave: a loop over the elements of several arrays returns to
+    /// each of their pages at once, and policies that evict what was used once first would not let
+    /// it.
+    [[nodiscard]] constexpr std::size_t victim() noexcept {
+        const std::size_t frame = eviction_.victim(
+            [this](std::size_t slot) { return pins_[slot] == 0 && !came_last(slot); });
+        return frame != Frames
+                   ? frame
+                   : eviction_.victim([this](std::size_t slot) { return pins_[slot] == 0; });
+    }
+    /// A frame whose page can leave without being saved, or `Frames`.
+    [[nodiscard]] constexpr std::size_t clean_victim() noexcept {
+        return eviction_.victim(
+            [this](std::size_t slot) { return pins_[slot] == 0 && !dirty_.any(slot); });
+    }
+
+    /// From now on the empty `frame` holds `page`.
+    constexpr void insert(std::size_t page, std::size_t frame) noexcept {
+        tags_[frame] = static_cast<tag>(address_of(page));
+        map_.insert(page, frame);
+        eviction_.on_insert(frame);
+        ++held_;
+        if constexpr (spared != 0) {
+            newest_[next_newest_] = static_cast<index>(frame);
+            next_newest_ = static_cast<std::uint8_t>((next_newest_ + 1) % spared);
+        }
+    }
+    /// Empties a frame that holds a page.
+    constexpr void remove(std::size_t frame) noexcept {
+        map_.erase(page_of(tags_[frame]), frame, pages());
+        eviction_.on_remove(frame);
+        tags_[frame] = no_page;
+        dirty_.clear(frame);
+        --held_;
+    }
+    /// Takes an empty frame for something that is no page, and gives it back.
+    constexpr void borrow(std::size_t frame) noexcept {
+        pins_[frame] = 1;
+        ++held_;
+    }
+    constexpr void give_back(std::size_t frame) noexcept {
+        pins_[frame] = 0;
+        --held_;
+    }
+
+    [[nodiscard]] constexpr bool holds_page(std::size_t frame) const noexcept {
+        return tags_[frame] != no_page;
+    }
+    /// Precondition: the frame holds a page.
+    [[nodiscard]] constexpr address page_address(std::size_t frame) const noexcept {
+        return tags_[frame];
+    }
+    [[nodiscard]] std::span<std::byte, PageSize> bytes(std::size_t frame) noexcept {
+        return std::span<std::byte, PageSize>{&bytes_[frame * PageSize], PageSize};
+    }
+    [[nodiscard]] constexpr const auto& dirty() const noexcept { return dirty_; }
+    constexpr void mark_clean(std::size_t frame) noexcept { dirty_.clear(frame); }
+
+    /// O(Frames).
+    [[nodiscard]] constexpr page_state state_of(std::size_t page) const noexcept {
+        for (std::size_t frame = 0; frame < Frames; ++frame) {
+            if (tags_[frame] == address_of(page)) {
+                return {.resident = true, .dirty = dirty_.any(frame), .pinned = pins_[frame] != 0};
+            }
+        }
+        return {};
+    }
+    /// O(Frames).
+    [[nodiscard]] constexpr std::size_t unpinned_frames() const noexcept {
+        std::size_t count = 0;
+        for (const pin_count pins : pins_) {
+            count += pins == 0 ? 1u : 0u;
+        }
+        return count;
+    }
+
+    [[nodiscard]] static constexpr std::size_t page_of(address at) noexcept {
+        return static_cast<std::size_t>(at >> std::countr_zero(PageSize));
+    }
+    [[nodiscard]] static constexpr address address_of(std::size_t page) noexcept {
+        return static_cast<address>(page) << std::countr_zero(PageSize);
+    }
+    [[nodiscard]] static constexpr std::size_t offset_of(address at) noexcept {
+        return static_cast<std::size_t>(at & (PageSize - 1));
+    }
+
+private:
+    /// A page address; on machines that are wider than `Address` it can be far from all of them.
+    using tag = std::conditional_t<(sizeof(std::size_t) > sizeof(Address)), std::size_t, Address>;
+    /// What an empty frame has instead. It is no page address, and far from all where it can be.
+    static constexpr tag no_page = sizeof(tag) > sizeof(Address)
+                                       ? static_cast<tag>(~((std::numeric_limits<tag>::max)() >> 1))
+                                       : (std::numeric_limits<tag>::max)();
+
+    [[nodiscard]] constexpr auto pages() const noexcept {
+        return [this](std::size_t frame) { return page_of(tags_[frame]); };
+    }
+
+    [[nodiscard]] constexpr bool came_last(std::size_t frame) const noexcept {
+        for (const index newest : newest_) {
+            if (newest == frame) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    using index = detail::smallest_uint<Frames - 1>;
+    /// Pages that are spared: enough for loops over as many arrays, few enough to leave the policy
+    /// its choice.
+    static constexpr std::size_t spared = detail::lesser(Frames / 2, 8);
+
+    map_type map_;
+    /// One more than frames, never valid, for the map's guess "none".
+    std::array<tag, Frames + 1> tags_;
+    Eviction<Frames> eviction_;
+    std::array<pin_count, Frames> pins_{};
+    detail::dirty_ranges<PageSize, Frames> dirty_;
+    /// Frames that are not empty.
+    std::size_t held_ = 0;
+    std::array<index, spared> newest_{};
+    std::uint8_t next_newest_ = 0;
+    alignas(frame_alignment) std::array<std::byte, PageSize * Frames> bytes_;
+};
+
+} // namespace vmem
+
+#endif
