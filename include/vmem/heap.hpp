@@ -4,6 +4,7 @@
 
 #include <vmem/allocator/nonresident_concept.hpp>
 #include <vmem/config.hpp>
+#include <vmem/detail/raw_object.hpp>
 #include <vmem/detail/typed_memory.hpp>
 #include <vmem/fwd.hpp>
 #include <vmem/persist/superblock.hpp>
@@ -19,6 +20,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <new>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -75,7 +77,7 @@ public:
     explicit heap(Storage storage) : base(std::move(storage)) {}
     heap()
         requires std::default_initializable<Storage>
-        : base(Storage{}) {}
+    = default;
 
     /// Flushes what is unsaved; call `flush` yourself to learn whether that succeeded.
     ~heap() {
@@ -109,10 +111,10 @@ public:
         if (!is_open()) {
             return failure(errc::not_open);
         }
-        if (const auto settled = allocator_.settle(residency_); !settled) {
-            return settled;
-        }
-        return residency_.sync();
+        // What the allocator cannot complete now it can derive later; the user's bytes cannot wait.
+        const auto settled = allocator_.settle(residency_);
+        const auto synced = residency_.sync();
+        return settled ? synced : settled;
     }
 
     /// Room for `count` objects of `T`, uninitialised, aligned for `T`. An element of a
@@ -130,19 +132,22 @@ public:
                          .within = 0});
     }
 
-    /// Constructs one `T`. One that fits a page lies in one page. Errors: as `allocate`.
+    /// Constructs one `T`. One that fits a page lies in one page. Errors: as `allocate`; its room
+    /// is lost if the storage lets it neither be constructed nor given back.
     template <class T, class... Args>
     [[nodiscard]] result<vptr<T, heap>> make(Args&&... args) {
         check_storable<T>();
         const auto made = grant<T>({.size = sizeof(T),
                                     .align = alignof(T),
                                     .within = sizeof(T) <= whole_limit ? whole_limit : 0});
-        if (made) {
-            if (const auto stored = construct<T>(*made, std::forward<Args>(args)...); !stored) {
-                static_cast<void>(deallocate(*made));
-                return failure(stored.error());
-            }
+        if (!made) {
+            return made;
         }
+        unfinished<T> room{*this, *made};
+        if (const auto stored = construct<T>(*made, std::forward<Args>(args)...); !stored) {
+            return failure(stored.error());
+        }
+        room.block = nullptr;
         return made;
     }
 
@@ -160,15 +165,27 @@ public:
         return allocator_.deallocate(residency_, p.to_address());
     }
 
-    /// Destroys the object and gives its room back. Errors: as `deallocate`.
+    /// Gives the object's room back and destroys it. Null is allowed and does nothing. Errors: as
+    /// `deallocate`, and those of `read`; then no destructor has run.
     template <class T>
     [[nodiscard]] result<void> destroy(vptr<T, heap> p) {
-        if constexpr (!std::is_trivially_destructible_v<T>) {
-            if (p != nullptr) {
-                p->~T();
+        if constexpr (std::is_trivially_destructible_v<T>) {
+            return deallocate(p);
+        } else {
+            if (p == nullptr) {
+                return {};
             }
+            // The destructor sees a copy, so that it runs only if there was an object.
+            detail::raw_object<T> object;
+            if (const auto found = this->read(p.to_address(), object.bytes()); !found) {
+                return found;
+            }
+            const auto freed = deallocate(p);
+            if (freed) {
+                object.get().~T();
+            }
+            return freed;
         }
-        return deallocate(p);
     }
 
     /// Bytes of virtual memory, the reserved first page included; 0 when not open.
@@ -270,6 +287,19 @@ private:
         return vptr<T, heap>::from_address(static_cast<address_type>(*granted));
     }
 
+    /// Gives the room back of an object that is not constructed, even because of an exception.
+    template <class T>
+    struct unfinished {
+        heap& owner;
+        vptr<T, heap> block;
+
+        ~unfinished() {
+            if (block != nullptr) {
+                static_cast<void>(owner.deallocate(block));
+            }
+        }
+    };
+
     template <class T, class... Args>
     [[nodiscard]] result<void> construct(vptr<T, heap> p, Args&&... args) {
         if constexpr (sizeof(T) <= whole_limit) {
@@ -280,8 +310,10 @@ private:
             ::new (static_cast<void*>(room->data())) T(std::forward<Args>(args)...);
             return {};
         } else {
-            const T value(std::forward<Args>(args)...);
-            return this->write(p.to_address(), std::as_bytes(std::span{&value, 1}));
+            // Its destructor does not run: the object lives on in virtual memory.
+            detail::raw_object<T> object;
+            ::new (static_cast<void*>(object.bytes().data())) T(std::forward<Args>(args)...);
+            return this->write(p.to_address(), object.bytes());
         }
     }
 

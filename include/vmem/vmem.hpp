@@ -3,23 +3,39 @@
 #define VMEM_VMEM_HPP
 
 /// \file
-/// All of vmem that needs no third-party library beyond those of the core. A firmware that counts bytes
-/// includes the modules it composes instead; unused templates cost it nothing but compile time.
+/// All of vmem that needs no third-party library beyond those of the core. A firmware that counts
+/// bytes includes the modules it composes instead; unused templates cost it nothing but compile
+/// time.
 
+#include <vmem/allocator/nonresident_concept.hpp>
 #include <vmem/allocator/nonresident_linked_list_allocator.hpp>
 #include <vmem/any_ptr.hpp>
+#include <vmem/any_ref.hpp>
+#include <vmem/arrow.hpp>
+#include <vmem/config.hpp>
 #include <vmem/cstring.hpp>
 #include <vmem/eviction/clock.hpp>
+#include <vmem/eviction/concept.hpp>
 #include <vmem/eviction/fifo.hpp>
 #include <vmem/eviction/lru.hpp>
 #include <vmem/eviction/random.hpp>
 #include <vmem/eviction/sieve.hpp>
 #include <vmem/fwd.hpp>
 #include <vmem/heap.hpp>
+#include <vmem/persist/crc32c.hpp>
+#include <vmem/persist/superblock.hpp>
+#include <vmem/pin.hpp>
+#include <vmem/policies.hpp>
 #include <vmem/ranges.hpp>
+#include <vmem/residency/concept.hpp>
+#include <vmem/residency/frame_table.hpp>
 #include <vmem/residency/page_cache.hpp>
 #include <vmem/residency/paged.hpp>
+#include <vmem/residency/translation.hpp>
+#include <vmem/result.hpp>
+#include <vmem/storable.hpp>
 #include <vmem/storage/concatenated.hpp>
+#include <vmem/storage/concept.hpp>
 #include <vmem/storage/counted.hpp>
 #include <vmem/storage/file_storage.hpp>
 #include <vmem/storage/partition.hpp>
@@ -28,5 +44,6 @@
 #include <vmem/throw_on_fault.hpp>
 #include <vmem/version.hpp>
 #include <vmem/vptr.hpp>
+#include <vmem/vref.hpp>
 
 #endif

@@ -211,7 +211,7 @@ public:
     template <class Traits>
     friend std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out,
                                                         vptr p) {
-        char text[2 + 2 * sizeof(at_) + 1] = "0x";
+        char text[2 + 2 * sizeof(at_) + 1] = {'0', 'x'};
         char* end = text + 2;
         for (int shift = 8 * static_cast<int>(sizeof(at_)) - 4; shift >= 0; shift -= 4) {
             const auto digit = (p.at_ >> shift) & 15;
@@ -287,6 +287,13 @@ struct std::basic_common_reference<vmem::vref<T, Heap>, std::remove_const_t<T>, 
 };
 template <class T, class Heap, template <class> class TQual, template <class> class UQual>
 struct std::basic_common_reference<std::remove_const_t<T>, vmem::vref<T, Heap>, TQual, UQual> {
+    using type = std::remove_const_t<T>;
+};
+template <class T, class HeapA, class U, class HeapB, template <class> class TQual,
+          template <class> class UQual>
+    requires(std::same_as<std::remove_const_t<T>, std::remove_const_t<U>> &&
+             !std::same_as<vmem::vref<T, HeapA>, vmem::vref<U, HeapB>>)
+struct std::basic_common_reference<vmem::vref<T, HeapA>, vmem::vref<U, HeapB>, TQual, UQual> {
     using type = std::remove_const_t<T>;
 };
 

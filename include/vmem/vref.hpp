@@ -19,6 +19,19 @@ inline constexpr bool is_vref = false;
 template <class T, class Heap>
 inline constexpr bool is_vref<vref<T, Heap>> = true;
 
+/// The type of what `value_of` gives.
+template <class X>
+struct referred_type {
+    using type = X;
+};
+template <class X>
+    requires is_vref<X>
+struct referred_type<X> {
+    using type = typename X::value_type;
+};
+template <class X>
+using referred = typename referred_type<X>::type;
+
 /// The value behind a reference, so that an argument is fetched before its target is touched.
 template <class X>
 [[nodiscard, gnu::always_inline]] constexpr decltype(auto) value_of(const X& x) {
@@ -67,11 +80,16 @@ public:
     {
         return *this = other.get();
     }
+    /// A `vptr<const T>` reads only.
+    const vref& operator=(const value_type& value) const
+        requires std::is_const_v<T>
+    = delete;
 
     // `T op= U` narrows exactly as it does on a `T` in RAM; the warning is for the caller's own
     // code.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wfloat-conversion"
 #pragma GCC diagnostic ignored "-Wsign-conversion"
     template <class U>
     const vref& operator+=(const U& rhs) const {
@@ -136,27 +154,80 @@ public:
         b = value;
     }
 
-    /// Compares the values, with each other or with anything that `T` compares with.
-    template <class U>
-        requires(detail::is_vref<U> || requires(const value_type& x, const U& y) { x == y; })
-    [[nodiscard]] friend bool operator==(const vref& a, const U& b) {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wsign-compare"
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+    /// Compares the values, with each other or with anything that `T` compares with, as far as `T`
+    /// has the operator.
+    //
+    // No warnings: where `*p == 1` compares an unsigned with an int, the 1 is no longer seen to be
+    // a constant.
+    //
+    // The reference is deduced, so that nothing is asked of an expression without one: asking
+    // whether its parts compare would ask this again.
+    template <std::same_as<vref> Reference, class U>
+        requires requires(const value_type& x, const detail::referred<U>& y) { x == y; }
+    [[nodiscard]] friend bool operator==(const Reference& a, const U& b) {
         return static_cast<bool>(a.get() == detail::value_of(b));
     }
-    template <class U>
-        requires(std::same_as<U, vref> ||
-                 (!detail::is_vref<U> && requires(const value_type& x, const U& y) { x <=> y; }))
-    [[nodiscard]] friend auto operator<=>(const vref& a, const U& b) {
+    template <std::same_as<vref> Reference, class U>
+        requires requires(const value_type& x, const detail::referred<U>& y) { x <=> y; }
+    [[nodiscard]] friend auto operator<=>(const Reference& a, const U& b) {
         return a.get() <=> detail::value_of(b);
     }
+    // Types from before <=> have only these.
+    template <std::same_as<vref> Reference, class U>
+        requires requires(const value_type& x, const detail::referred<U>& y) { x < y; }
+    [[nodiscard]] friend bool operator<(const Reference& a, const U& b) {
+        return static_cast<bool>(a.get() < detail::value_of(b));
+    }
+    template <std::same_as<vref> Reference, class U>
+        requires requires(const value_type& x, const detail::referred<U>& y) { x > y; }
+    [[nodiscard]] friend bool operator>(const Reference& a, const U& b) {
+        return static_cast<bool>(a.get() > detail::value_of(b));
+    }
+    template <std::same_as<vref> Reference, class U>
+        requires requires(const value_type& x, const detail::referred<U>& y) { x <= y; }
+    [[nodiscard]] friend bool operator<=(const Reference& a, const U& b) {
+        return static_cast<bool>(a.get() <= detail::value_of(b));
+    }
+    template <std::same_as<vref> Reference, class U>
+        requires requires(const value_type& x, const detail::referred<U>& y) { x >= y; }
+    [[nodiscard]] friend bool operator>=(const Reference& a, const U& b) {
+        return static_cast<bool>(a.get() >= detail::value_of(b));
+    }
+    template <std::same_as<vref> Reference, class U>
+        requires(!detail::is_vref<U> && requires(const U& x, const value_type& y) { x < y; })
+    [[nodiscard]] friend bool operator<(const U& a, const Reference& b) {
+        return static_cast<bool>(a < b.get());
+    }
+    template <std::same_as<vref> Reference, class U>
+        requires(!detail::is_vref<U> && requires(const U& x, const value_type& y) { x > y; })
+    [[nodiscard]] friend bool operator>(const U& a, const Reference& b) {
+        return static_cast<bool>(a > b.get());
+    }
+    template <std::same_as<vref> Reference, class U>
+        requires(!detail::is_vref<U> && requires(const U& x, const value_type& y) { x <= y; })
+    [[nodiscard]] friend bool operator<=(const U& a, const Reference& b) {
+        return static_cast<bool>(a <= b.get());
+    }
+    template <std::same_as<vref> Reference, class U>
+        requires(!detail::is_vref<U> && requires(const U& x, const value_type& y) { x >= y; })
+    [[nodiscard]] friend bool operator>=(const U& a, const Reference& b) {
+        return static_cast<bool>(a >= b.get());
+    }
+#pragma GCC diagnostic pop
 
 private:
-    /// In place where the operator is the language's own; a class may reach for virtual memory
-    /// itself, and move the page away.
+    /// In place where the operator is the language's own; a class, on either side, may reach for
+    /// virtual memory itself, and move the page away.
     template <class U, class Operation>
     [[gnu::always_inline]] const vref& change(const U& rhs, Operation operation) const {
         static_assert(!std::is_const_v<T>, "vref: assignment through a vptr<const T>");
         const auto& value = detail::value_of(rhs);
-        if constexpr (std::is_arithmetic_v<value_type>) {
+        if constexpr (std::is_arithmetic_v<value_type> &&
+                      std::is_scalar_v<std::remove_cvref_t<decltype(value)>>) {
             Heap::current().template update<value_type>(
                 at_, [&](value_type& object) { operation(object, value); });
         } else {

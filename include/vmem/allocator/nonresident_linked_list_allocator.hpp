@@ -29,8 +29,9 @@ namespace vmem {
 ///
 /// `allocate` looks at no more than 8 blocks of each size class, smallest first; only when none
 /// fits does it look at every free block. `deallocate` touches the block, its two neighbours and at
-/// most two entries of the list of each. After an I/O error, or at `open` after a power cut, every
-/// header is read once. RAM: two words and two flags.
+/// most two entries of the list of each. After an I/O error every header is read once; at an `open`
+/// of what was not settled, twice. A damaged word is found before it leads to a write elsewhere.
+/// RAM: two words and two flags.
 template <std::unsigned_integral Word>
 class basic_nonresident_linked_list_allocator {
     using chain = detail::block_chain<Word>;
@@ -71,7 +72,13 @@ public:
         }
         settled_ = io.get(chain_.settled_at()) == 1;
         stale_ = !settled_;
-        refresh(io);
+        if (stale_) {
+            // Before the first word changes, or a foreign image would be damaged further.
+            chain_.check(io);
+        }
+        if (io.ok()) {
+            refresh(io);
+        }
         return io.outcome();
     }
 
@@ -158,7 +165,11 @@ public:
             const auto top = static_cast<unsigned>(std::bit_width(classes) - 1);
             Word block = chain_.free().first(io, top);
             for (Word n = 0; block != 0 && n < chain_.most_blocks(); ++n) {
-                const Word size = lists::size_in(io.get(block));
+                const Word head = io.get(block);
+                if (!chain_.plausible(block, head) || !chain::is_free(head)) {
+                    io.fail(errc::corrupt);
+                }
+                const Word size = lists::size_in(head);
                 largest = size > largest ? size : largest;
                 block = lists::next(io, block);
             }

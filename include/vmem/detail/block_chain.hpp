@@ -84,6 +84,19 @@ public:
         io.put(last(), lists::in_use);
     }
 
+    /// Fails with corrupt where a header is none; changes nothing.
+    void check(auto& io) const {
+        for (Word block = first(); block < last() && io.ok();) {
+            const Word head = io.get(block);
+            const Word size = lists::size_in(head);
+            if (!plausible(block, head) ||
+                (!is_free(head) && io.get(block + lists::word) != check_word(block, size))) {
+                io.fail(errc::corrupt);
+            }
+            block += size;
+        }
+    }
+
     /// Builds lists, tags, counts and "before in use" bits from the headers; merges free
     /// neighbours. Fails with corrupt where a header is none.
     void derive(auto& io) const {

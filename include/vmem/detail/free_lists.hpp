@@ -3,6 +3,7 @@
 #define VMEM_DETAIL_FREE_LISTS_HPP
 
 #include <vmem/config.hpp>
+#include <vmem/result.hpp>
 
 #include <bit>
 #include <limits>
@@ -56,9 +57,13 @@ struct free_lists {
     [[nodiscard]] static Word next(auto& io, Word block) { return io.get(block + word); }
 
     /// Adds a free block, in front, and writes its boundary tag; its header is written already.
+    /// Fails with corrupt, before anything else is changed, if what is in front is no free block.
     void link(auto& io, Word block, Word size) const {
         const unsigned cls = class_of(size);
         const Word old = first(io, cls);
+        if (old != 0 && !(is_in_class(io.get(old), cls) && io.get(old + 2 * word) == 0)) {
+            io.fail(errc::corrupt);
+        }
         io.put(block + word, old);
         io.put(block + 2 * word, 0);
         io.put(block + size - word, size);
@@ -70,10 +75,16 @@ struct free_lists {
         io.put(head(cls), block);
     }
 
+    /// Fails with corrupt, before anything is changed, if the neighbours in the list know nothing
+    /// of the block: a damaged link must not lead to a write.
     void unlink(auto& io, Word block, Word size) const {
         const unsigned cls = class_of(size);
         const Word after = next(io, block);
         const Word before = io.get(block + 2 * word);
+        if ((after != 0 && io.get(after + 2 * word) != block) ||
+            (before != 0 ? next(io, before) : first(io, cls)) != block) {
+            io.fail(errc::corrupt);
+        }
         if (after != 0) {
             io.put(after + 2 * word, before);
         }
@@ -88,6 +99,9 @@ struct free_lists {
     }
 
 private:
+    [[nodiscard]] static bool is_in_class(Word head, unsigned cls) noexcept {
+        return (head & in_use) == 0 && class_of(size_in(head)) == cls;
+    }
     [[nodiscard]] address head(unsigned cls) const noexcept { return at + (1 + cls) * word; }
 };
 

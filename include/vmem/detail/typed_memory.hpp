@@ -8,6 +8,7 @@
 #include <vmem/residency/concept.hpp>
 #include <vmem/result.hpp>
 
+#include <concepts>
 #include <cstddef>
 #include <span>
 #include <type_traits>
@@ -58,10 +59,13 @@ public:
         return *current_;
     }
 
+    // Bytes are copied in place. Copy operations of a class's own may reach for virtual memory
+    // themselves: they work on a copy in RAM, outside the lock.
+
     /// A copy of the `T` at `at`. Resident: O(1), no call.
     template <class T>
     [[nodiscard, gnu::always_inline]] T load(address_type at) noexcept(nothrow_access) {
-        {
+        if constexpr (std::is_trivially_copyable_v<T>) {
             const auto guard = lock();
             place where;
             if (residency_.template find<sizeof(T), alignof(T)>(at, where)) [[likely]] {
@@ -74,7 +78,7 @@ public:
     /// Replaces the `T` at `at`. Resident: O(1), no call.
     template <class T>
     [[gnu::always_inline]] void store(address_type at, const T& value) noexcept(nothrow_access) {
-        {
+        if constexpr (std::is_trivially_copyable_v<T>) {
             const auto guard = lock();
             place where;
             if (residency_.template find<sizeof(T), alignof(T)>(at, where)) [[likely]] {
@@ -89,12 +93,14 @@ public:
     /// Applies `change` to the scalar at `at` in place. `change` must not touch virtual memory.
     template <class T, class Change>
     [[gnu::always_inline]] void update(address_type at, Change change) noexcept(nothrow_access) {
-        const auto guard = lock();
-        place where;
-        if (residency_.template find<sizeof(T), alignof(T)>(at, where)) [[likely]] {
-            change(*reinterpret_cast<T*>(residency_.use(where)));
-            residency_.mark_dirty(where, sizeof(T));
-            return;
+        {
+            const auto guard = lock();
+            place where;
+            if (residency_.template find<sizeof(T), alignof(T)>(at, where)) [[likely]] {
+                change(*reinterpret_cast<T*>(residency_.use(where)));
+                residency_.mark_dirty(where, sizeof(T));
+                return;
+            }
         }
         update_slowly<T>(at, change);
     }
@@ -131,6 +137,8 @@ public:
     /// residency's `pin`.
     template <class T>
     [[nodiscard]] result<pinned_bytes> pin_elements(address_type at, std::size_t count) {
+        static_assert(alignof(T) <= alignof(std::max_align_t),
+                      "paged: T is aligned more strictly than a page frame; use a less aligned T");
         if (at % alignof(T) != 0) {
             return failure(errc::misaligned);
         }
@@ -166,12 +174,14 @@ public:
 
 protected:
     /// A second live heap of the type is a fault, already_open.
-    template <class Storage>
-    explicit typed_memory(Storage&& storage) : residency_(std::forward<Storage>(storage)) {
-        if (current_ != nullptr) {
-            fault(errc::already_open, 0);
-        }
-        current_ = static_cast<Heap*>(this);
+    typed_memory()
+        requires std::default_initializable<Residency>
+    {
+        enter();
+    }
+    explicit typed_memory(typename Residency::storage_type storage)
+        : residency_(std::move(storage)) {
+        enter();
     }
     ~typed_memory() { current_ = nullptr; }
 
@@ -180,6 +190,13 @@ protected:
     Residency residency_;
 
 private:
+    void enter() {
+        if (current_ != nullptr) {
+            fault(errc::already_open, 0);
+        }
+        current_ = static_cast<Heap*>(this);
+    }
+
     using place = typename Residency::place;
 
     template <class T>
@@ -195,7 +212,18 @@ private:
     template <class T>
     [[gnu::noinline, gnu::cold]] void store_slowly(address_type at,
                                                    const T& value) noexcept(nothrow_access) {
-        if (const auto done = write(at, std::as_bytes(std::span{&value, 1})); !done) {
+        result<void> done;
+        if constexpr (std::is_trivially_copyable_v<T>) {
+            done = write(at, std::as_bytes(std::span{&value, 1}));
+        } else {
+            raw_object<T> copy;
+            done = read(at, copy.bytes());
+            if (done) {
+                copy.get() = value;
+                done = write(at, copy.bytes());
+            }
+        }
+        if (!done) {
             fault(done.error(), at);
         }
     }
@@ -204,11 +232,16 @@ private:
     [[gnu::noinline, gnu::cold]] void update_slowly(address_type at,
                                                     Change change) noexcept(nothrow_access) {
         raw_object<T> copy;
-        if (const auto done = residency_.read(at, copy.bytes()); !done) {
-            fault(done.error(), at);
+        result<void> done;
+        {
+            const auto guard = lock();
+            done = residency_.read(at, copy.bytes());
+            if (done) {
+                change(copy.get());
+                done = residency_.write(at, copy.bytes());
+            }
         }
-        change(copy.get());
-        if (const auto done = residency_.write(at, copy.bytes()); !done) {
+        if (!done) {
             fault(done.error(), at);
         }
     }

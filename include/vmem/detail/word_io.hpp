@@ -19,13 +19,13 @@ public:
     [[nodiscard]] Word get(address from) {
         Word value = 0;
         if (outcome_) {
-            outcome_ = medium_.read(from, std::as_writable_bytes(std::span{&value, 1}));
+            note(medium_.read(from, std::as_writable_bytes(std::span{&value, 1})));
         }
         return outcome_ ? value : Word{0};
     }
     void put(address to, Word value) {
         if (outcome_) {
-            outcome_ = medium_.write(to, std::as_bytes(std::span{&value, 1}));
+            note(medium_.write(to, std::as_bytes(std::span{&value, 1})));
         }
     }
     /// Makes the sequence fail for a reason of the caller's.
@@ -38,6 +38,15 @@ public:
     [[nodiscard]] const result<void>& outcome() const noexcept { return outcome_; }
 
 private:
+    void note(const result<void>& done) {
+        if (!done) {
+            // All addresses come from words of the medium, so a wrong one is a damaged word.
+            const bool astray =
+                done.error() == errc::out_of_range || done.error() == errc::null_pointer;
+            outcome_ = astray ? failure(errc::corrupt) : failure(done.error());
+        }
+    }
+
     Medium& medium_;
     result<void> outcome_;
 };

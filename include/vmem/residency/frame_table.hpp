@@ -55,8 +55,9 @@ public:
     static constexpr std::size_t max_pages = detail::lesser(
         map_type::max_pages,
         static_cast<std::size_t>((std::numeric_limits<Address>::max)() / PageSize) + 1);
-    /// Pins a frame can have at a time.
-    static constexpr std::size_t max_pins = (std::numeric_limits<pin_count>::max)();
+    /// Pins a frame can have at a time; beyond them there is room for those that `->` adds, which
+    /// has no error to return.
+    static constexpr std::size_t max_pins = (std::numeric_limits<pin_count>::max)() - 255;
 
     constexpr frame_table() noexcept { tags_.fill(no_page); }
     frame_table(const frame_table&) = delete;
@@ -106,7 +107,7 @@ public:
                                                      std::size_t count) noexcept {
         dirty_.mark(where.frame, where.offset, count);
     }
-    /// Precondition: the frame has fewer than `max_pins`.
+    /// Precondition: the frame has fewer than 65535.
     [[gnu::always_inline]] constexpr void add_pin(std::size_t frame) noexcept { ++pins_[frame]; }
     /// Precondition: the frame is pinned.
     [[gnu::always_inline]] constexpr void unpin(std::size_t frame) noexcept { --pins_[frame]; }
@@ -169,11 +170,35 @@ public:
     }
     constexpr void give_back(std::size_t frame) noexcept {
         pins_[frame] = 0;
+        tags_[frame] = no_page;
+        dirty_.clear(frame);
         --held_;
+    }
+    /// Records that a borrowed frame holds a copy of the `count` bytes at `at`.
+    constexpr void label_copy(std::size_t frame, address at, std::size_t count) noexcept {
+        tags_[frame] = copy_tag(at);
+        // There is room for an end beyond the page.
+        dirty_.mark(frame, offset_of(at), count);
+    }
+    /// Bytes in a frame that is so labelled.
+    [[nodiscard]] constexpr std::size_t copy_size(std::size_t frame) const noexcept {
+        const auto [begin, end] = dirty_.rounded(frame, 1);
+        return end - begin;
+    }
+    /// The frame that holds a copy of the `count` bytes at `at`, and maybe more, or `Frames`.
+    /// O(Frames).
+    [[nodiscard]] constexpr std::size_t copy_of(address at, std::size_t count) const noexcept {
+        for (std::size_t frame = 0; frame < Frames; ++frame) {
+            if (tags_[frame] == copy_tag(at) && copy_size(frame) >= count &&
+                dirty_.rounded(frame, 1).begin == offset_of(at)) {
+                return frame;
+            }
+        }
+        return Frames;
     }
 
     [[nodiscard]] constexpr bool holds_page(std::size_t frame) const noexcept {
-        return tags_[frame] != no_page;
+        return (tags_[frame] & no_page_mark) == 0;
     }
     /// Precondition: the frame holds a page.
     [[nodiscard]] constexpr address page_address(std::size_t frame) const noexcept {
@@ -220,6 +245,13 @@ private:
     static constexpr tag no_page = sizeof(tag) > sizeof(Address)
                                        ? static_cast<tag>(~((std::numeric_limits<tag>::max)() >> 1))
                                        : (std::numeric_limits<tag>::max)();
+    /// A bit that `no_page` has, and no page address; and no look-up asks for a tag with it.
+    static constexpr tag no_page_mark = sizeof(tag) > sizeof(Address) ? no_page : tag{PageSize / 2};
+
+    /// What a frame has that holds a copy of bytes that begin in the page of `at`.
+    [[nodiscard]] static constexpr tag copy_tag(address at) noexcept {
+        return static_cast<tag>(address_of(page_of(at))) | no_page_mark;
+    }
 
     [[nodiscard]] constexpr auto pages() const noexcept {
         return [this](std::size_t frame) { return page_of(tags_[frame]); };

@@ -8,6 +8,7 @@
 #include <vmem/result.hpp>
 #include <vmem/storage/concept.hpp>
 
+#include <concepts>
 #include <cstddef>
 #include <cstring>
 #include <span>
@@ -50,6 +51,10 @@ public:
     /// Bytes at the start that no address reaches.
     static constexpr address reserved = PageSize;
 
+    /// The storage is made in place: it may be too large to pass by value.
+    constexpr page_cache()
+        requires std::default_initializable<Storage>
+    = default;
     constexpr explicit page_cache(Storage storage) noexcept(
         std::is_nothrow_move_constructible_v<Storage>)
         : storage_(std::move(storage)) {}
@@ -114,7 +119,7 @@ public:
     /// Brings the page of `at` into RAM and pins the whole units of `unit` bytes that follow `at`
     /// in this page, at most `count` of them. For `access::write` they count as changed from now
     /// on. Errors: those of `check`; zero_size; not_contiguous if the first unit straddles the end
-    /// of the page; no_free_frame if all frames are pinned, or this one 65535 times; the storage's.
+    /// of the page; no_free_frame if all frames are pinned, or this one 65280 times; the storage's.
     /// At most one storage write and one read.
     [[nodiscard]] result<pinned_bytes> pin(address at, std::size_t count, std::size_t unit,
                                            access how) noexcept {
@@ -183,15 +188,22 @@ public:
     }
 
     /// A pinned copy, in a frame of its own, of the `count` bytes at `from`, which straddle two
-    /// pages or are misaligned. End it with `put_back` or `discard`. Errors: those of `check`;
-    /// too_large for more than a page; no_free_frame if fewer than two frames are not pinned; the
-    /// storage's. At most three storage writes and two reads.
+    /// pages or are misaligned. Whoever asks for the same bytes meanwhile gets the same copy, so
+    /// that neither overwrites what the other changes. End it with `put_back` or `discard`. Errors:
+    /// those of `check`; too_large for more than a page; no_free_frame if fewer than two frames are
+    /// not pinned; the storage's. At most three storage writes and two reads.
     [[nodiscard]] result<pinned_bytes> copy_out(address from, std::size_t count) noexcept {
         if (count > PageSize) {
             return failure(errc::too_large);
         }
         if (const auto valid = check(from, count); !valid) {
             return failure(valid.error());
+        }
+        if (const std::size_t shared = frames_.copy_of(from, count);
+            shared != Frames && frames_.pins(shared) < table::max_pins) {
+            frames_.add_pin(shared);
+            return pinned_bytes{
+                .data = frames_.bytes(shared).data(), .size = count, .slot = shared};
         }
         const auto room = make_room();
         if (!room) {
@@ -203,15 +215,26 @@ public:
             discard(copy);
             return failure(done.error());
         }
+        frames_.label_copy(*room, from, count);
+        if (keeps_original(copy)) {
+            std::memcpy(copy.data + PageSize / 2, copy.data, count);
+        }
         return copy;
     }
-    /// Writes a copy to where it came from, and ends it. Errors: those of `write`.
+    /// Writes to where a copy came from what has changed of it (all of it if it is larger than half
+    /// a page), and ends it. Errors: those of `write`.
     [[nodiscard]] result<void> put_back(const pinned_bytes& copy, address to) noexcept {
-        const auto done = write(to, {copy.data, copy.size});
+        const auto done =
+            keeps_original(copy) ? write_changes(copy, to) : write(to, {copy.data, copy.size});
         discard(copy);
         return done;
     }
-    void discard(const pinned_bytes& copy) noexcept { frames_.give_back(copy.slot); }
+    void discard(const pinned_bytes& copy) noexcept {
+        frames_.unpin(copy.slot);
+        if (frames_.pins(copy.slot) == 0) {
+            frames_.give_back(copy.slot);
+        }
+    }
 
     /// Writes back every dirty page; then nothing but pinned pages is dirty. All pages are tried;
     /// the first error is returned and what could not be written stays dirty. At most `Frames`
@@ -219,6 +242,9 @@ public:
     [[nodiscard]] result<void> flush() noexcept {
         result<void> outcome;
         for (std::size_t frame = 0; frame < Frames; ++frame) {
+            if (!frames_.holds_page(frame)) {
+                continue;
+            }
             if (const auto saved = write_back(frame); !saved && outcome) {
                 outcome = saved;
             }
@@ -349,6 +375,27 @@ private:
         }
         frames_.remove(frame);
         return frame;
+    }
+
+    /// Whether the second half of a copy's frame shows the bytes as they were, so that those that
+    /// the holder leaves alone can be changed in virtual memory meanwhile.
+    [[nodiscard]] bool keeps_original(const pinned_bytes& copy) const noexcept {
+        return frames_.copy_size(copy.slot) <= PageSize / 2;
+    }
+
+    [[nodiscard]] result<void> write_changes(const pinned_bytes& copy, address to) noexcept {
+        std::byte* const original = copy.data + PageSize / 2;
+        for (std::size_t begin = 0, end = 0; begin < copy.size; begin = ++end) {
+            while (end < copy.size && copy.data[end] != original[end]) {
+                ++end;
+            }
+            const std::span<const std::byte> changed(copy.data + begin, end - begin);
+            if (const auto written = write(to + begin, changed); !written) {
+                return written;
+            }
+            std::memcpy(original + begin, changed.data(), changed.size());
+        }
+        return {};
     }
 
     /// Writes the dirty range of a frame, rounded out to the storage's write_size. A pinned page

@@ -18,13 +18,13 @@ namespace vmem {
 
 namespace detail {
 
-/// Bytes of storage if the type says so, else what the address type can reach.
-template <class Storage, class Address>
-[[nodiscard]] consteval std::uintmax_t most_bytes() {
+/// Pages of the storage if its type says so, else what the address type can reach.
+template <class Storage, class Address, std::size_t PageSize>
+[[nodiscard]] consteval std::uintmax_t most_pages() {
     if constexpr (fixed_size_storage<Storage>) {
-        return Storage::capacity;
+        return Storage::capacity / PageSize;
     } else {
-        return (std::numeric_limits<Address>::max)();
+        return (std::numeric_limits<Address>::max)() / PageSize + std::uintmax_t{1};
     }
 }
 
@@ -53,7 +53,7 @@ struct paged {
     template <class Storage, class Address, bool Statistics>
     using bind = page_cache<Storage, Address, PageSize, Frames, Eviction,
                             typename detail::choose_translation<
-                                Translation, detail::most_bytes<Storage, Address>() / PageSize,
+                                Translation, detail::most_pages<Storage, Address, PageSize>(),
                                 Frames, PageSize * Frames>::type,
                             Statistics>;
 };

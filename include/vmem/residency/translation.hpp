@@ -123,7 +123,8 @@ struct page_map {
         static constexpr std::size_t capacity = std::bit_ceil(2 * Frames);
         static constexpr std::size_t mask = capacity - 1;
 
-        /// Neighbouring pages never collide, and strides of the capacity are spread.
+        /// Neighbouring pages of an aligned group of `capacity` never collide, and strides of the
+        /// capacity are spread.
         [[nodiscard]] static constexpr std::size_t home(std::size_t page) noexcept {
             return (page ^ (page >> std::countr_zero(capacity))) & mask;
         }

@@ -10,6 +10,7 @@
 #include <array>
 #include <cstddef>
 #include <doctest/doctest.h>
+#include <span>
 #include <type_traits>
 #include <utility>
 

@@ -6,14 +6,13 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <climits>
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <doctest/doctest.h>
-#include <optional>
+#include <limits>
 #include <span>
 #include <string>
 #include <string_view>

@@ -3,12 +3,12 @@
 
 #include "contract/storage_contract.hpp"
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <doctest/doctest.h>
 #include <span>
+#include <utility>
 
 namespace {
 

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: BSL-1.0
+// EXPECT: heap: two policies of one kind; keep one of them
+#include <vmem/allocator/nonresident_linked_list_allocator.hpp>
+#include <vmem/heap.hpp>
+#include <vmem/residency/paged.hpp>
+#include <vmem/storage/ram_storage.hpp>
+
+using memory =
+    vmem::heap<vmem::ram_storage<4096>, vmem::paged<64, 4>, vmem::nonresident_linked_list_allocator,
+               vmem::address_bits<16>, vmem::address_bits<32>>;
+static_assert(sizeof(memory) != 0);

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: BSL-1.0
+// EXPECT: paged: PageSize must be at least 64 bytes
+#include <vmem/eviction/clock.hpp>
+#include <vmem/residency/paged.hpp>
+#include <vmem/storage/ram_storage.hpp>
+
+#include <cstdint>
+
+using residency = vmem::paged<32, 4>;
+using cache = residency::bind<vmem::ram_storage<65536>, std::uint32_t, false>;
+static_assert(sizeof(cache) != 0);

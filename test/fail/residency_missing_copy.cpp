@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: BSL-1.0
+// EXPECT: residency: missing 'result<pinned_bytes> copy_out(address, std::size_t)'
+#include <vmem/residency/concept.hpp>
+
+#include <cstddef>
+#include <span>
+
+struct bad : vmem::storage_archetype {
+    [[nodiscard]] vmem::result<void> start(vmem::address end);
+    void stop() noexcept;
+    [[nodiscard]] vmem::result<vmem::pinned_bytes> pin(vmem::address at, std::size_t count,
+                                                       std::size_t unit, vmem::access how);
+    void unpin(std::size_t slot) noexcept;
+    [[nodiscard]] vmem::result<void> read_reserved(std::span<std::byte> out);
+    [[nodiscard]] vmem::result<void> write_reserved(std::span<const std::byte> in);
+};
+
+static_assert((vmem::check_residency<bad>(), true));

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: BSL-1.0
+// EXPECT: deleted
+#include <vmem/allocator/nonresident_linked_list_allocator.hpp>
+#include <vmem/heap.hpp>
+#include <vmem/residency/paged.hpp>
+#include <vmem/storage/ram_storage.hpp>
+
+using memory = vmem::heap<vmem::ram_storage<4096>, vmem::paged<64, 4>,
+                          vmem::nonresident_linked_list_allocator>;
+
+using other = vmem::heap<vmem::ram_storage<4096>, vmem::paged<64, 4>,
+                         vmem::nonresident_linked_list_allocator, vmem::instance<struct tag>>;
+bool less(vmem::vptr<int, memory> a, vmem::vptr<int, other> b) {
+    return a < b;
+}
