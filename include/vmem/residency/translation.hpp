@@ -136,8 +136,8 @@ struct page_map {
     };
 };
 
-/// Chooses by how many pages there are: a table where the storage's size is known at compile time
-/// and the table takes at most an eighth of the frames' RAM, else a map.
+/// Chooses by how many pages there can be, by the type of the storage or else the address width: a
+/// table where it takes at most an eighth of the frames' RAM, else a map.
 struct automatic_translation {};
 
 } // namespace vmem
