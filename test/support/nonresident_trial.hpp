@@ -75,7 +75,7 @@ private:
 /// How a trial is done.
 struct trial_options {
     std::uint64_t seed = std::mt19937_64::default_seed;
-    int operations = 400;
+    int operations = 250;
     address begin = 40;
     address end = 8000;
     /// Bytes.
@@ -114,7 +114,7 @@ public:
             cut_at_each_write(before);
             settled_ = live_;
             freeing_ = 0;
-            // After the last write, and with nothing but that which is not derived.
+            // After the last write.
             start_again(medium_, 0);
             if (random_() % 32 == 0) {
                 cut_during_settle();
@@ -299,6 +299,7 @@ public:
                        "a call that failed must change nothing");
             }
         }
+        medium_.heal();
         for (const auto& [at, size] : live_) {
             expect(allocator_.deallocate(medium_, at), "a live block must be freed after a fault");
         }

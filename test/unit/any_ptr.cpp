@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <compare>
+#include <complex>
 #include <cstddef>
 #include <cstdint>
 #include <doctest/doctest.h>
@@ -218,6 +219,20 @@ TEST_CASE("any_ptr: virtual, raw and any references mix, over more pages than fr
         REQUIRE(p[i] <= v[i]);
         REQUIRE(v[i] <= p[i]);
         REQUIRE_FALSE(p[i] < r[i]);
+    }
+}
+
+TEST_CASE("any_ptr: a class whose operators are templates") {
+    const auto h = formatted();
+    const auto p = h->allocate<std::complex<double>>(2).value();
+    std::array<std::complex<double>, 2> raw{};
+    for (const auto& a : {any<std::complex<double>>(p), any<std::complex<double>>(raw.data())}) {
+        a[0] = {1, 2};
+        a[1] = {3, 4};
+        *a += a[1];
+        *a += p[1];
+        CHECK(*a == std::complex<double>(7, 10));
+        CHECK(a[0] != a[1]);
     }
 }
 

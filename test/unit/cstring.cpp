@@ -38,6 +38,22 @@ using memory = vmem::heap<vmem::counted<vmem::ram_storage<16384>>, vmem::paged<P
                           vmem::nonresident_linked_list_allocator, vmem::instance<Tag>,
                           vmem::statistics<true>, handler>;
 
+/// Narrow addresses, and a lock that traps if one operation runs inside another.
+struct strict_lock {
+    bool taken = false;
+    void lock() {
+        if (taken) {
+            __builtin_trap();
+        }
+        taken = true;
+    }
+    void unlock() { taken = false; }
+};
+template <class Tag>
+using small_memory = vmem::heap<vmem::counted<vmem::ram_storage<16384>>, vmem::paged<64, 2>,
+                                vmem::nonresident_linked_list_allocator, vmem::instance<Tag>,
+                                vmem::address_bits<16>, vmem::locking<strict_lock>>;
+
 template <class Heap>
 [[nodiscard]] std::unique_ptr<Heap> formatted() {
     auto heap = std::make_unique<Heap>();
@@ -272,6 +288,9 @@ TEST_CASE("cstring: random calls do what the C library does on plain bytes") {
     }
     SUBCASE("pages of 512 bytes, eight frames") {
         compare_with_c<memory<first_tag, 512, 8>, memory<second_tag, 512, 8>>(4, 10000);
+    }
+    SUBCASE("addresses of 16 bits, and a lock") {
+        compare_with_c<small_memory<first_tag>, memory<second_tag, 64, 2>>(6, 10000);
     }
     SUBCASE("pages of 4096 bytes") {
         compare_with_c<memory<first_tag, 4096, 3>, memory<second_tag, 1024, 2>>(5, 10000);

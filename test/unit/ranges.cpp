@@ -394,7 +394,7 @@ TEST_CASE("chunks: errors go to the fault handler and leave nothing pinned") {
     CHECK(visits == 0);
     CHECK(fault_of([&] { vmem::for_each(last, 21, visit); }) == vmem::errc::out_of_range);
     CHECK(visits == 20);
-    CHECK(fault_of([&] { vmem::copy(p, static_cast<std::size_t>(-1) / 2, last); }) ==
+    CHECK(fault_of([&] { vmem::copy(p, static_cast<std::size_t>(-1) / 4 + 2, last); }) ==
           vmem::errc::out_of_range);
     {
         const auto one = p.read().value();

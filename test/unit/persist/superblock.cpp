@@ -445,6 +445,35 @@ TEST_CASE("heap: an interrupted open is reported, and can be repeated") {
     }
 }
 
+TEST_CASE("heap: a flush saves what was written even if the allocator's state is damaged") {
+    flaky storage{sized(4096)};
+    std::uint32_t root = 0;
+    {
+        fragile heap{storage};
+        CHECK(outcome(heap.format()) == "ok");
+        const auto made = heap.allocate<int>(2);
+        root = made ? made->to_address() : 0;
+        const std::uint32_t last = heap.allocate<int>(1)->to_address();
+        // A header that is none, and an interrupted call, so that all headers are read again.
+        const std::array<std::byte, 4> damage{std::byte{0xFF}, std::byte{0xFF}, std::byte{0xFF},
+                                              std::byte{0xFF}};
+        CHECK(outcome(heap.write(last - 8, damage)) == "ok");
+        *vmem::vptr<int, fragile>::from_address(root) = 4711;
+        storage.fail(1, flaky::forever);
+        std::string interrupted = "ok";
+        for (int i = 0; i < 100 && interrupted == "ok"; ++i) {
+            interrupted = outcome(heap.allocate<int>(100));
+        }
+        CHECK(interrupted != "ok");
+        storage.heal();
+        CHECK(outcome(heap.flush()) == message(errc::corrupt));
+        int found = 0;
+        CHECK(outcome(storage.inner().read(root, std::as_writable_bytes(std::span(&found, 1)))) ==
+              "ok");
+        CHECK(found == 4711);
+    }
+}
+
 TEST_CASE("heap: format while something is pinned is refused, and changes nothing") {
     image made;
     memory heap{made.storage};
