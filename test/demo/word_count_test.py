@@ -10,6 +10,9 @@ import os
 import pty
 import random
 import re
+import resource
+import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -226,11 +229,16 @@ class WordCount(unittest.TestCase):
         self.refuse(self.write("no words", bytes(5000)), reason="has no words")
         self.refuse(self.write("no words", b"1 2 ' 3"), reason="has no words")
 
-    @unittest.skipIf(os.geteuid() == 0, "root may read everything")
     def test_text_without_permission(self):
         text = self.write("secret", b"words")
         text.chmod(0)
-        self.refuse(text, reason="secret: Permission denied")
+        program = shutil.copy(PROGRAM, self.folder)
+        self.folder.chmod(0o755)
+        # Root may read everything, so root's run is done by nobody.
+        nobody = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
+        done = subprocess.run([program, text], capture_output=True, timeout=300, check=False, **nobody)
+        self.assertEqual((done.returncode, done.stdout), (1, b""))
+        self.assertRegex(done.stderr.decode(), r"\Aword_count: [^\n]*secret: Permission denied\n\Z")
 
     def test_bad_options(self):
         for memory in ("0", "-1", "", "4k", "1e6", "x", "99999999999999999999999"):
@@ -292,14 +300,17 @@ class WordCount(unittest.TestCase):
 
     def test_store_that_fails_under_way(self):
         store = self.folder / "store"
-        text = natural_text(60_000, 2_000)  # more than a pipe holds, so that counting has begun
+        text = natural_text(60_000, 8_000)  # half of it is more than a pipe holds, so that counting has begun
+        half = len(text) // 2
         with subprocess.Popen([PROGRAM, "--store", store, "/dev/stdin"], stdin=subprocess.PIPE,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE) as program:
-            program.stdin.write(text)
-            os.truncate(store, 0)
-            output, errors = program.communicate(text, timeout=300)
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, restore_signals=False,
+                              preexec_fn=lambda: signal.signal(signal.SIGXFSZ, signal.SIG_IGN)) as program:
+            program.stdin.write(text[:half])
+            resource.prlimit(program.pid, resource.RLIMIT_FSIZE, (0, 0))
+            output, errors = program.communicate(text[half:], timeout=300)
         self.assertEqual((program.returncode, output), (1, b""))
-        self.assertRegex(errors.decode(), r"\Aword_count: virtual memory[^\n]*: storage [^\n]+\n\Z")
+        self.assertRegex(errors.decode(),
+                         r"\Aword_count: virtual memory[^\n]*: no space left [^\n]+\n\Z")
 
     def test_missing_folder_for_temporary_files(self):
         done = subprocess.run([PROGRAM], capture_output=True, timeout=300, check=False,
