@@ -88,15 +88,16 @@ public:
 
     /// Starts afresh: erases what the storage held. Errors: wrong_size (storage too small),
     /// too_large (storage larger than address_bits<> or the translation), the storage's; then the
-    /// heap is not open.
+    /// heap is not open. no_free_frame while anything is pinned; then nothing has changed.
     [[nodiscard]] result<void> format() {
         const auto guard = lock();
         return entered(format_image());
     }
 
-    /// Takes up what an earlier `format` of the same composition left. Errors: not_formatted,
-    /// version_too_old, version_too_new, geometry_mismatch, truncated, corrupt, the storage's; then
-    /// the heap is not open and the storage is unchanged.
+    /// Takes up what an earlier `format` of the same composition left; drops changes that were not
+    /// flushed. Errors: not_formatted, version_too_old, version_too_new, geometry_mismatch,
+    /// truncated, corrupt, the storage's; then the heap is not open, and what was on the storage is
+    /// still there. no_free_frame while anything is pinned; then nothing has changed.
     [[nodiscard]] result<void> open() {
         const auto guard = lock();
         return entered(open_image());
@@ -104,8 +105,9 @@ public:
 
     [[nodiscard]] bool is_open() const noexcept { return residency_.size() != 0; }
 
-    /// Writes every change to the storage and syncs it. Errors: not_open, the storage's; what could
-    /// not be written stays in RAM, and a later flush tries again.
+    /// Writes every change to the storage and syncs it. Errors: not_open, the allocator's (corrupt,
+    /// no_free_frame while all frames are pinned), the storage's; what could not be written stays
+    /// in RAM, and a later flush tries again.
     [[nodiscard]] result<void> flush() {
         const auto guard = lock();
         if (!is_open()) {
@@ -118,8 +120,8 @@ public:
     }
 
     /// Room for `count` objects of `T`, uninitialised, aligned for `T`. An element of a
-    /// power-of-two size never straddles pages. Errors: zero_size, out_of_memory, not_open, the
-    /// storage's.
+    /// power-of-two size up to a page never straddles pages. Errors: zero_size, out_of_memory,
+    /// not_open, the storage's.
     template <class T>
     [[nodiscard]] result<vptr<T, heap>> allocate(std::size_t count) {
         check_storable<T>();
@@ -166,7 +168,7 @@ public:
     }
 
     /// Gives the object's room back and destroys it. Null is allowed and does nothing. Errors: as
-    /// `deallocate`, and those of `read`; then no destructor has run.
+    /// `deallocate`; for a `T` with a destructor also those of `read`; then it has not run.
     template <class T>
     [[nodiscard]] result<void> destroy(vptr<T, heap> p) {
         if constexpr (std::is_trivially_destructible_v<T>) {

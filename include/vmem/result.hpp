@@ -96,7 +96,7 @@ enum class errc : std::uint8_t {
     case errc::access_denied:
         return "permission denied";
     case errc::in_use:
-        return "storage is in use by another process";
+        return "storage is in use already, by this process or another";
     case errc::not_a_file:
         return "not a regular file";
     case errc::wrong_size:

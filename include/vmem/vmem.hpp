@@ -3,12 +3,18 @@
 #define VMEM_VMEM_HPP
 
 /// \file
-/// All of vmem that needs no third-party library beyond those of the core. A firmware that counts
-/// bytes includes the modules it composes instead; unused templates cost it nothing but compile
-/// time.
+/// All of vmem but <vmem/range_v3.hpp> and <vmem/allocator/memory_resource.hpp>. A firmware that
+/// counts bytes includes the modules it composes instead; unused templates cost it nothing but
+/// compile time.
 
+#include <vmem/allocator/buddy_allocator.hpp>
+#include <vmem/allocator/concept.hpp>
+#include <vmem/allocator/io_bound.hpp>
+#include <vmem/allocator/nonresident_block_allocator.hpp>
+#include <vmem/allocator/nonresident_buddy_allocator.hpp>
 #include <vmem/allocator/nonresident_concept.hpp>
 #include <vmem/allocator/nonresident_linked_list_allocator.hpp>
+#include <vmem/allocator/tlsf_allocator.hpp>
 #include <vmem/any_ptr.hpp>
 #include <vmem/any_ref.hpp>
 #include <vmem/arrow.hpp>
@@ -45,5 +51,10 @@
 #include <vmem/version.hpp>
 #include <vmem/vptr.hpp>
 #include <vmem/vref.hpp>
+
+// The one module that needs Boost.
+#if __has_include(<boost/intrusive/slist.hpp>)
+#include <vmem/allocator/linked_list_allocator.hpp>
+#endif
 
 #endif

@@ -186,7 +186,7 @@ enum class errc : std::uint8_t {
     case errc::access_denied:
         return "permission denied";
     case errc::in_use:
-        return "storage is in use by another process";
+        return "storage is in use already, by this process or another";
     case errc::not_a_file:
         return "not a regular file";
     case errc::wrong_size:
@@ -246,6 +246,853 @@ using failure = tl::unexpected<errc>;
 } // namespace vmem
 
 // ========================================================================================
+// vmem/allocator/concept.hpp
+#define VMEM_ALLOCATOR_CONCEPT_HPP
+
+/// \file
+/// Who hands out RAM? A RAM allocator manages an arena, a span of bytes of any size and alignment
+/// that outlives it, and keeps its state inside the arena and itself.
+///
+/// Contract:
+/// - `allocate(size, align)`: `size` bytes at a multiple of `align`, a power of two, that overlap
+///   no other live block. Errors: zero_size; misaligned (`align` is not a power of two);
+///   out_of_memory, for every size that does not fit now, up to the largest `std::size_t`.
+/// - `deallocate(p, size, align)`, with what `allocate` was asked: the block is free, and is one
+///   with its free neighbours as soon as the allocator's rules allow. Errors: zero_size; misaligned
+///   (`p` is not a multiple of `align`, or of what the allocator works in); double_free (the block
+///   is free already); foreign_pointer (any other address that is not a live block of that size).
+///   A module says which of these it cannot tell; a pointer beyond the arena, a misaligned one and
+///   a block that was freed and not handed out again are always told.
+/// - `reallocate(p, old_size, new_size, align)`: the block with a new size, at the same place where
+///   that is possible, with as much of its contents as fits. Errors: those of both. After an error
+///   the block is as it was.
+/// - `allocate_at(p, size, align)`: makes these very bytes a live block, as if `allocate` had
+///   chosen them, so that a layout that is known can be built again. Errors: zero_size; misaligned;
+///   foreign_pointer (not within the arena); out_of_memory (not free).
+/// - `largest_free()`: the largest size that `allocate` would grant at `default_alignment`; 0 if
+///   none.
+/// - The same calls on two arenas that are aligned alike give the same offsets.
+/// - An arena too small for any block is not an error: each request is out_of_memory.
+/// An allocator cannot be copied, and is for one thread at a time.
+namespace vmem {
+
+/// The alignment of blocks for which no other is asked (bytes): that of `malloc`.
+inline constexpr std::size_t default_alignment = alignof(std::max_align_t);
+
+/// What a RAM allocator knows of itself, in bytes unless named otherwise.
+struct allocator_stats {
+    /// Taken by live blocks, rounding included.
+    std::size_t in_use = 0;
+    /// The largest that `in_use` has been.
+    std::size_t peak = 0;
+    /// See `largest_free()`.
+    std::size_t largest_free = 0;
+    /// What is free where no block is live: the arena without the allocator's own state.
+    std::size_t capacity = 0;
+    /// Number of requests refused as out_of_memory.
+    std::size_t failures = 0;
+};
+
+namespace detail {
+
+template <class A>
+concept has_arena_constructor = std::constructible_from<A, std::span<std::byte>>;
+template <class A>
+concept has_ram_allocate = requires(A& a, std::size_t n) {
+    { a.allocate(n) } -> std::same_as<result<void*>>;
+    { a.allocate(n, n) } -> std::same_as<result<void*>>;
+};
+template <class A>
+concept has_ram_deallocate = requires(A& a, void* p, std::size_t n) {
+    { a.deallocate(p, n, n) } -> std::same_as<result<void>>;
+};
+template <class A>
+concept has_ram_reallocate = requires(A& a, void* p, std::size_t n) {
+    { a.reallocate(p, n, n, n) } -> std::same_as<result<void*>>;
+};
+template <class A>
+concept has_ram_allocate_at = requires(A& a, void* p, std::size_t n) {
+    { a.allocate_at(p, n) } -> std::same_as<result<void>>;
+    { a.allocate_at(p, n, n) } -> std::same_as<result<void>>;
+};
+template <class A>
+concept has_ram_largest_free = requires(const A& a) {
+    { a.largest_free() } noexcept -> std::same_as<std::size_t>;
+};
+template <class A>
+concept has_ram_invariants = requires(const A& a) {
+    { a.invariants_hold() } noexcept -> std::same_as<bool>;
+};
+template <class A>
+concept has_ram_stats = requires(const A& a) {
+    { a.stats() } noexcept -> std::same_as<allocator_stats>;
+};
+
+} // namespace detail
+
+/// See the contract above.
+template <class A>
+concept ram_allocator = detail::has_arena_constructor<A> && detail::has_ram_allocate<A> &&
+                        detail::has_ram_deallocate<A> && detail::has_ram_reallocate<A> &&
+                        detail::has_ram_allocate_at<A> && detail::has_ram_largest_free<A> &&
+                        detail::has_ram_invariants<A> && detail::has_ram_stats<A>;
+
+/// Names each member that `A` lacks, one sentence each, on every compiler. Called in the body of
+/// each template that takes a RAM allocator.
+template <class A>
+consteval void check_ram_allocator() {
+    static_assert(detail::has_arena_constructor<A>,
+                  "RAM allocator: missing a constructor from the arena, a 'std::span<std::byte>'");
+    static_assert(detail::has_ram_allocate<A>,
+                  "RAM allocator: missing 'result<void*> allocate(std::size_t size, std::size_t "
+                  "align = default_alignment)'");
+    static_assert(detail::has_ram_deallocate<A>,
+                  "RAM allocator: missing 'result<void> deallocate(void* p, std::size_t size, "
+                  "std::size_t align)'");
+    static_assert(detail::has_ram_reallocate<A>,
+                  "RAM allocator: missing 'result<void*> reallocate(void* p, std::size_t old_size, "
+                  "std::size_t new_size, std::size_t align)'");
+    static_assert(detail::has_ram_allocate_at<A>,
+                  "RAM allocator: missing 'result<void> allocate_at(void* p, std::size_t size, "
+                  "std::size_t align = default_alignment)'");
+    static_assert(detail::has_ram_largest_free<A>,
+                  "RAM allocator: missing 'std::size_t largest_free() const noexcept'");
+    static_assert(detail::has_ram_invariants<A>,
+                  "RAM allocator: missing 'bool invariants_hold() const noexcept'");
+    static_assert(detail::has_ram_stats<A>,
+                  "RAM allocator: missing 'allocator_stats stats() const noexcept'");
+}
+
+/// The smallest thing that is a RAM allocator: a model to copy from, never called.
+struct ram_allocator_archetype {
+    explicit ram_allocator_archetype(std::span<std::byte> arena) noexcept;
+    [[nodiscard]] result<void*> allocate(std::size_t size, std::size_t align = default_alignment);
+    [[nodiscard]] result<void> deallocate(void* p, std::size_t size, std::size_t align);
+    [[nodiscard]] result<void*> reallocate(void* p, std::size_t old_size, std::size_t new_size,
+                                           std::size_t align);
+    [[nodiscard]] result<void> allocate_at(void* p, std::size_t size,
+                                           std::size_t align = default_alignment);
+    [[nodiscard]] std::size_t largest_free() const noexcept;
+    [[nodiscard]] bool invariants_hold() const noexcept;
+    [[nodiscard]] allocator_stats stats() const noexcept;
+};
+static_assert(ram_allocator<ram_allocator_archetype>);
+
+} // namespace vmem
+
+// ========================================================================================
+// vmem/detail/arena.hpp
+#define VMEM_DETAIL_ARENA_HPP
+
+/// \file
+/// What the RAM allocators have in common. Sizes are in bytes.
+namespace vmem::detail {
+
+/// `std::has_single_bit` counts bits, which is a library call on processors that cannot.
+[[nodiscard]] constexpr bool is_power_of_two(std::size_t value) noexcept {
+    return value != 0 && (value & (value - 1)) == 0;
+}
+
+[[nodiscard]] inline std::uintptr_t address_of(const void* p) noexcept {
+    return reinterpret_cast<std::uintptr_t>(p);
+}
+
+/// False as well where `alignment` is none.
+[[nodiscard]] inline bool is_aligned(const void* p, std::size_t alignment) noexcept {
+    return is_power_of_two(alignment) && (address_of(p) & (alignment - 1)) == 0;
+}
+
+/// The part of `arena` that starts and ends on multiples of `granule`, a power of two, at most
+/// `limit` bytes of it.
+[[nodiscard]] inline std::span<std::byte>
+whole_granules(std::span<std::byte> arena, std::size_t granule, std::size_t limit) noexcept {
+    const std::size_t skipped = (0 - address_of(arena.data())) & (granule - 1);
+    if (skipped >= arena.size()) {
+        return {};
+    }
+    const std::size_t left = arena.size() - skipped;
+    return arena.subspan(skipped, align_down(lesser(left, limit), granule));
+}
+
+/// A word of the arena, which may have held an object of any type before.
+/// Precondition: `from` is aligned for `Word`.
+template <class Word>
+[[nodiscard, gnu::always_inline]] inline Word load(const std::byte* from) noexcept {
+    Word value;
+    // Without the assumption, processors that need alignment would read byte by byte.
+    std::memcpy(&value, __builtin_assume_aligned(from, alignof(Word)), sizeof(Word));
+    return value;
+}
+
+/// Precondition: `to` is aligned for `Word`.
+template <class Word>
+[[gnu::always_inline]] inline void store(std::byte* to, Word value) noexcept {
+    std::memcpy(__builtin_assume_aligned(to, alignof(Word)), &value, sizeof(Word));
+}
+
+/// What is wrong with a request for `size` bytes, whatever the arena holds.
+[[nodiscard]] constexpr result<void> check_request(std::size_t size,
+                                                   std::size_t alignment) noexcept {
+    if (size == 0) {
+        return failure(errc::zero_size);
+    }
+    if (!is_power_of_two(alignment)) {
+        return failure(errc::misaligned);
+    }
+    return {};
+}
+
+/// Moves a live block of `old_size` bytes to a new one of `new_size`. Where there is no room, the
+/// block stays as it is.
+template <class Allocator>
+[[nodiscard]] result<void*> relocate(Allocator& allocator, void* p, std::size_t old_size,
+                                     std::size_t new_size, std::size_t alignment) noexcept {
+    const result<void*> moved = allocator.allocate(new_size, alignment);
+    if (moved) {
+        std::memcpy(*moved, p, lesser(old_size, new_size));
+        if (const auto freed = allocator.deallocate(p, old_size, alignment); !freed) {
+            return failure(freed.error());
+        }
+    }
+    return moved;
+}
+
+} // namespace vmem::detail
+
+// ========================================================================================
+// vmem/detail/buddy_flags.hpp
+#define VMEM_DETAIL_BUDDY_FLAGS_HPP
+
+namespace vmem::detail {
+
+/// What a buddy allocator knows of granules `begin` up to, but not including, `end`: a block of
+/// order k is 2^k of them and starts at a multiple of 2^k. Two flags per granule:
+/// - live: a live block starts here.
+/// - pair: exactly one of two buddies is free as a whole. There is one for each pair, where the
+///   right buddy starts: no granule is that for two pairs. Only pairs of which the right one
+///   starts within the range have a flag; what is beyond the range is never free.
+/// Within a live block, no flag is set but the one that says so, which tells its order.
+class buddy_flags {
+    using word = std::size_t;
+    static constexpr std::size_t digits = std::numeric_limits<word>::digits;
+    static constexpr unsigned word_order = static_cast<unsigned>(std::countr_zero(digits));
+
+    struct group {
+        word live = 0;
+        word pair = 0;
+    };
+
+public:
+    static constexpr std::size_t alignment = alignof(group);
+    /// Room for the flags, in bytes.
+    [[nodiscard]] static constexpr std::size_t bytes_for(std::size_t begin,
+                                                         std::size_t end) noexcept {
+        return (end / digits - begin / digits + 1) * sizeof(group);
+    }
+
+    buddy_flags() noexcept = default;
+    /// No flag is set in the `bytes_for(begin, end)` bytes at `at`. O(end - begin).
+    buddy_flags(void* at, std::size_t begin, std::size_t end) noexcept
+        : groups_(static_cast<group*>(at)), skipped_(begin / digits), end_(end) {
+        for (std::size_t i = 0; i <= end / digits - skipped_; ++i) {
+            ::new (static_cast<void*>(groups_ + i)) group{};
+        }
+    }
+
+    [[nodiscard]] std::size_t end() const noexcept { return end_; }
+
+    void set_live(std::size_t at) const noexcept { of(at).live |= bit(at); }
+    void clear_live(std::size_t at) const noexcept { of(at).live &= ~bit(at); }
+    [[nodiscard]] bool live(std::size_t at) const noexcept { return (of(at).live & bit(at)) != 0; }
+
+    [[nodiscard]] bool pair(std::size_t right) const noexcept {
+        return (of(right).pair & bit(right)) != 0;
+    }
+    /// What the flag then is.
+    bool toggle_pair(std::size_t right) const noexcept {
+        return ((of(right).pair ^= bit(right)) & bit(right)) != 0;
+    }
+
+    /// Whether `at` is where a live block of that order starts. Precondition: it is a multiple of
+    /// 2^order. One look at a group for orders up to 5 (4 on a 32-bit processor), else
+    /// O(log^2 size).
+    [[nodiscard, gnu::always_inline]] bool is_live_block(std::size_t at,
+                                                         unsigned order) const noexcept {
+        if (order >= word_order) [[unlikely]] {
+            return live(at) && order_of_live(at) == order;
+        }
+        const group& flags = of(at);
+        const std::size_t size = std::size_t{1} << order;
+        const word within = bit(size) - 1;
+        // The pair flag of its first granule is about this block and its buddy to the left.
+        const word seen = (flags.live | (flags.pair & ~bit(at))) >> (at % digits);
+        const bool divided = (seen >> size & within) != 0;
+        return (seen & within) == 1 && ((at & size) != 0 || divided || at + 2 * size > end_);
+    }
+
+    /// Precondition: a live block starts at `at`. O(log^2 size).
+    [[nodiscard, gnu::noinline]] unsigned order_of_live(std::size_t at) const noexcept {
+        unsigned order = 0;
+        std::size_t size = 1;
+        while ((at & size) == 0 && at + 2 * size <= end_ && !is_divided(at + size, order)) {
+            ++order;
+            size *= 2;
+        }
+        return order;
+    }
+
+    /// Whether no live block starts in the block of that order at `at`. O(size).
+    [[nodiscard]] bool none_live(std::size_t at, unsigned order) const noexcept {
+        if (order < word_order) {
+            const word within = (word{1} << (std::size_t{1} << order)) - 1;
+            return (of(at).live >> (at % digits) & within) == 0;
+        }
+        const std::size_t end = at + (std::size_t{1} << order);
+        while (at != end && of(at).live == 0) {
+            at += digits;
+        }
+        return at == end;
+    }
+
+private:
+    [[nodiscard]] static constexpr word bit(std::size_t at) noexcept {
+        return word{1} << (at % digits);
+    }
+    [[nodiscard]] group& of(std::size_t at) const noexcept {
+        return groups_[at / digits - skipped_];
+    }
+
+    /// Whether the block of that order at `at` is free, live, or divided into blocks that are, as
+    /// opposed to a part of a larger live block. Precondition: it is a right buddy, and the left
+    /// one is not free.
+    [[nodiscard]] bool is_divided(std::size_t at, unsigned order) const noexcept {
+        const word flags = (of(at).live | of(at).pair) >> (at % digits);
+        if (order < word_order) {
+            return (flags & ((word{1} << (std::size_t{1} << order)) - 1)) != 0;
+        }
+        // The first block in it is live, or free and then its pair has one that is not.
+        bool found = flags != 0;
+        for (unsigned inner = word_order; inner < order && !found; ++inner) {
+            found = pair(at + (std::size_t{1} << inner));
+        }
+        return found;
+    }
+
+    group* groups_ = nullptr;
+    /// Number of the first group.
+    std::size_t skipped_ = 0;
+    std::size_t end_ = 0;
+};
+
+} // namespace vmem::detail
+
+// ========================================================================================
+// vmem/detail/buddy_lists.hpp
+#define VMEM_DETAIL_BUDDY_LISTS_HPP
+
+namespace vmem::detail {
+
+/// The free blocks of a buddy allocator in doubly linked lists, one for each order. A free block
+/// starts with links to the next one and the previous one of its list. Granules of `MinBlock`
+/// bytes have numbers, counted from anywhere. All operations but `count` are O(1).
+template <std::size_t MinBlock>
+class buddy_lists {
+    /// Offset of a block from `base()`, in the largest unit that an address can be scaled by on
+    /// most processors; 0 is none.
+    using link = std::uint32_t;
+    static constexpr std::size_t unit = 8;
+    static constexpr std::size_t units = MinBlock / unit;
+
+public:
+    /// Bytes that links reach.
+    static constexpr std::uint64_t max_arena = std::uint64_t{unit} << 32;
+
+    /// Room for the heads of the lists of `count` granules, in bytes.
+    [[nodiscard]] static constexpr std::size_t bytes_for(std::size_t count) noexcept {
+        return static_cast<std::size_t>(std::bit_width(count)) * sizeof(link);
+    }
+
+    buddy_lists() noexcept = default;
+    /// No block is free. `base` is granule `number`; the heads are in `bytes_for` bytes at `heads`.
+    buddy_lists(std::byte* base, std::size_t number, std::byte* heads, std::size_t count) noexcept
+        : base_(base), number_(number), heads_(heads) {
+        std::memset(heads, 0, bytes_for(count));
+    }
+
+    [[nodiscard]] std::byte* base() const noexcept { return base_; }
+    /// The number of the granule at `base()`.
+    [[nodiscard]] std::size_t number() const noexcept { return number_; }
+    [[nodiscard]] std::byte* bytes_of(std::size_t at) const noexcept {
+        return base_ + (at - number_) * MinBlock;
+    }
+
+    /// Bit k is set where a block of order k is free, k >= `order`.
+    [[nodiscard]] std::size_t orders_from(unsigned order) const noexcept {
+        return occupied_ & (~std::size_t{0} << order);
+    }
+
+    [[gnu::always_inline]] void push(std::size_t at, unsigned order) noexcept {
+        const link self = link_to(at);
+        const link after = head(order);
+        set_next(self, after);
+        set_previous(self, 0);
+        if (after != 0) {
+            set_previous(after, self);
+        }
+        set_head(order, self);
+        occupied_ |= std::size_t{1} << order;
+    }
+    /// Precondition: there is one of that order.
+    [[nodiscard, gnu::always_inline]] std::size_t pop(unsigned order) noexcept {
+        const link first = head(order);
+        remove_first(next(first), order);
+        return number_of(first);
+    }
+    [[gnu::always_inline]] void remove(std::size_t at, unsigned order) noexcept {
+        const link self = link_to(at);
+        const link after = next(self);
+        const link before = previous(self);
+        if (before == 0) {
+            remove_first(after, order);
+            return;
+        }
+        set_next(before, after);
+        if (after != 0) {
+            set_previous(after, before);
+        }
+    }
+
+    /// Number of blocks in the lists of orders below `orders`, if heads, links and bits agree and
+    /// `is_right(block, order)` holds for each; else -1.
+    template <class Predicate>
+    [[nodiscard]] std::ptrdiff_t count(unsigned orders, Predicate is_right) const noexcept {
+        std::ptrdiff_t counted = 0;
+        for (unsigned order = 0; order < orders; ++order) {
+            link before = 0;
+            link self = head(order);
+            if ((self != 0) != ((occupied_ >> order & 1) != 0)) {
+                return -1;
+            }
+            while (self != 0) {
+                if (self % units != 0 || !is_right(number_of(self), order) ||
+                    previous(self) != before) {
+                    return -1;
+                }
+                ++counted;
+                before = self;
+                self = next(self);
+            }
+        }
+        return counted;
+    }
+
+private:
+    [[nodiscard]] link link_to(std::size_t at) const noexcept {
+        return static_cast<link>((at - number_) * units);
+    }
+    [[nodiscard]] std::size_t number_of(link to) const noexcept { return to / units + number_; }
+
+    [[nodiscard]] std::byte* target(link to) const noexcept {
+        return base_ + std::size_t{to} * unit;
+    }
+    [[nodiscard]] link next(link of) const noexcept { return load<link>(target(of)); }
+    [[nodiscard]] link previous(link of) const noexcept {
+        return load<link>(target(of) + sizeof(link));
+    }
+    [[nodiscard]] link head(unsigned order) const noexcept {
+        return load<link>(heads_ + order * sizeof(link));
+    }
+    void set_next(link of, link to) const noexcept { store(target(of), to); }
+    void set_previous(link of, link to) const noexcept { store(target(of) + sizeof(link), to); }
+    void set_head(unsigned order, link to) const noexcept {
+        store(heads_ + order * sizeof(link), to);
+    }
+
+    [[gnu::always_inline]] void remove_first(link after, unsigned order) noexcept {
+        set_head(order, after);
+        if (after != 0) {
+            set_previous(after, 0);
+        } else {
+            occupied_ &= ~(std::size_t{1} << order);
+        }
+    }
+
+    std::byte* base_ = nullptr;
+    std::size_t number_ = 0;
+    std::byte* heads_ = nullptr;
+    /// Which lists are not empty.
+    std::size_t occupied_ = 0;
+};
+
+} // namespace vmem::detail
+
+// ========================================================================================
+// vmem/allocator/buddy_allocator.hpp
+#define VMEM_ALLOCATOR_BUDDY_ALLOCATOR_HPP
+
+namespace vmem {
+
+/// Buddy allocator (Knowlton, "A fast storage allocator", CACM 1965; Knuth, TAOCP 1, 2.5): blocks
+/// of MinBlock * 2^k bytes at multiples of their size, so that a block is aligned to its size
+/// without any extra cost, and what two buddies are when both are free is known at once.
+///
+/// Take it for sizes that are powers of two, as pages and buffers are; a request is rounded up to
+/// one, which costs a quarter of the memory where sizes are evenly spread. Besides, a block has no
+/// header. Two bits per MinBlock of the arena say whether a live block starts there, and whether
+/// one of two buddies is free, which is kept where the right one starts: so an arena need not be a
+/// power of two. They are enough to know the size of each live block, so that every double free,
+/// foreign pointer and wrong size (but those that round to the same block) is found out.
+///
+/// `MinBlock` (bytes): a power of two, at least 8. Of an arena above MinBlock * 2^31, no more is
+/// used. State: in the arena, the bits and one link for each order of blocks; in the object, eleven
+/// words.
+///
+/// With n = arena / MinBlock, each function is O(log n) unless it says otherwise.
+template <std::size_t MinBlock = 16>
+class buddy_allocator {
+    static_assert(detail::is_power_of_two(MinBlock) && MinBlock >= 8,
+                  "buddy_allocator: MinBlock must be a power of two, at least 8");
+
+public:
+    /// Manages `arena`. O(n).
+    explicit buddy_allocator(std::span<std::byte> arena) noexcept {
+        arena = detail::whole_granules(arena, MinBlock, max_arena);
+        const std::size_t count = arena.size() / MinBlock;
+        // Numbers are counted from a multiple of a power of two no block is larger than.
+        const std::size_t span = std::bit_ceil(arena.size());
+        const auto offset = static_cast<std::size_t>(detail::address_of(arena.data()) & (span - 1));
+        const std::size_t number = offset / MinBlock;
+        const std::size_t bytes = flags::bytes_for(number, number + count);
+        const std::size_t state = bytes + lists::bytes_for(count);
+        if (state + MinBlock > arena.size()) {
+            return;
+        }
+        flags_ = flags(arena.data(), number, number + count);
+        free_ = lists(arena.data(), number, arena.data() + bytes, count);
+        first_ = number + (state + MinBlock - 1) / MinBlock;
+        for (std::size_t at = first_; at != end();) {
+            const unsigned largest = static_cast<unsigned>(std::bit_width(end() - at)) - 1;
+            const unsigned order =
+                detail::lesser(largest, static_cast<unsigned>(std::countr_zero(at)));
+            release(at, order);
+            at += size_of(order);
+        }
+    }
+    buddy_allocator(const buddy_allocator&) = delete;
+    buddy_allocator& operator=(const buddy_allocator&) = delete;
+
+    /// Takes the larger of `size` and `align`, rounded up to MinBlock * 2^k. Errors: zero_size,
+    /// misaligned, out_of_memory.
+    [[nodiscard]] result<void*> allocate(std::size_t size,
+                                         std::size_t align = default_alignment) noexcept {
+        const unsigned order = order_for(size, align);
+        const std::size_t fits = free_.orders_from(order);
+        if (fits == 0 || size == 0 || !detail::is_power_of_two(align)) [[unlikely]] {
+            return refuse_to_allocate(size, align);
+        }
+        const auto larger = static_cast<unsigned>(std::countr_zero(fits));
+        const std::size_t at = free_.pop(larger);
+        flags_.set_live(at);
+        toggle_pair(at, larger);
+        in_use_ += size_of(order);
+        if (larger != order) {
+            return divided(at, larger, order);
+        }
+        return free_.bytes_of(at);
+    }
+
+    /// Errors: zero_size, misaligned, double_free, foreign_pointer.
+    [[nodiscard]] result<void> deallocate(void* p, std::size_t size,
+                                          std::size_t align = default_alignment) noexcept {
+        const std::size_t at = number_of(p);
+        const unsigned order = order_for(size, align);
+        if (!detail::is_aligned(p, align) || !is_live(at, size, order)) [[unlikely]] {
+            return refuse(p, size, align);
+        }
+        flags_.clear_live(at);
+        count_out(size_of(order));
+        release(at, order);
+        return {};
+    }
+
+    /// In place where the block shrinks, or where it is a left buddy as often as needed and the
+    /// right ones are free; else O(log n) and a copy. Errors: zero_size, misaligned, double_free,
+    /// foreign_pointer, out_of_memory.
+    [[nodiscard]] result<void*> reallocate(void* p, std::size_t old_size, std::size_t new_size,
+                                           std::size_t align = default_alignment) noexcept {
+        const std::size_t at = number_of(p);
+        unsigned order = order_for(old_size, align);
+        if (!detail::is_aligned(p, align) || !is_live(at, old_size, order)) {
+            return refuse(p, old_size, align);
+        }
+        if (new_size == 0) {
+            return failure(errc::zero_size);
+        }
+        const unsigned wanted = order_for(new_size, align);
+        if (wanted > order && !can_grow(at, order, wanted)) {
+            return detail::relocate(*this, p, old_size, new_size, align);
+        }
+        for (; order < wanted; ++order) {
+            free_.remove(at + size_of(order), order);
+            toggle_pair(at, order);
+            in_use_ += size_of(order);
+        }
+        if (order > wanted) {
+            count_out(size_of(order) - size_of(wanted));
+            divide(at, order, wanted);
+        }
+        return p;
+    }
+
+    /// The allocator then hands out other blocks than the one whose layout was rebuilt, as its
+    /// lists are in another order. O(n). Errors: zero_size; misaligned, also where `p` is not a
+    /// multiple of what `size` is rounded to; foreign_pointer; out_of_memory.
+    [[nodiscard]] result<void> allocate_at(void* p, std::size_t size,
+                                           std::size_t align = default_alignment) noexcept {
+        if (const auto possible = detail::check_request(size, align); !possible) {
+            return possible;
+        }
+        const unsigned wanted = order_for(size, align);
+        if (size > capacity() || align > capacity()) {
+            return failure(errc::foreign_pointer);
+        }
+        if (!detail::is_aligned(p, align) || !detail::is_aligned(p, MinBlock << wanted)) {
+            return failure(errc::misaligned);
+        }
+        std::size_t at = number_of(p);
+        if (!contains(at, wanted)) {
+            return failure(errc::foreign_pointer);
+        }
+        unsigned order = order_of_free(at);
+        if (order == none || order < wanted) {
+            return out_of_memory();
+        }
+        const std::size_t target = at;
+        at &= ~(size_of(order) - 1);
+        free_.remove(at, order);
+        toggle_pair(at, order);
+        while (order != wanted) {
+            --order;
+            const std::size_t right = at + size_of(order);
+            flags_.toggle_pair(right);
+            free_.push(target < right ? right : at, order);
+            at = target < right ? at : right;
+        }
+        flags_.set_live(at);
+        in_use_ += size_of(wanted);
+        return {};
+    }
+
+    /// Bytes; exact.
+    [[nodiscard]] std::size_t largest_free() const noexcept {
+        const std::size_t orders = free_.orders_from(0);
+        const std::size_t largest =
+            orders == 0 ? 0 : MinBlock << (static_cast<unsigned>(std::bit_width(orders)) - 1);
+        return largest < default_alignment ? 0 : largest;
+    }
+
+    /// Whether flags and lists agree. O(n log n).
+    [[nodiscard]] bool invariants_hold() const noexcept {
+        std::size_t live = 0;
+        std::ptrdiff_t free_blocks = 0;
+        std::size_t at = first_;
+        while (at < end()) {
+            unsigned order = order_of_free(at);
+            if (flags_.live(at)) {
+                order = flags_.order_of_live(at);
+                live += size_of(order);
+            } else if (order != none) {
+                ++free_blocks;
+            }
+            if (order == none || !contains(at, order)) {
+                return false;
+            }
+            at += size_of(order);
+        }
+        return live == in_use_ && free_.count(static_cast<unsigned>(std::bit_width(end() - first_)),
+                                              [this](std::size_t block, unsigned order) {
+                                                  return contains(block, order) &&
+                                                         order_of_free(block) == order;
+                                              }) == free_blocks;
+    }
+
+    [[nodiscard]] allocator_stats stats() const noexcept {
+        return {.in_use = in_use_ * MinBlock,
+                .peak = peak() * MinBlock,
+                .largest_free = largest_free(),
+                .capacity = capacity(),
+                .failures = failures_};
+    }
+
+private:
+    using flags = detail::buddy_flags;
+    using lists = detail::buddy_lists<MinBlock>;
+    static constexpr unsigned size_bits = std::numeric_limits<std::size_t>::digits;
+    static constexpr unsigned min_order = static_cast<unsigned>(std::countr_zero(MinBlock));
+    static constexpr std::size_t max_arena = std::size_t{1}
+                                             << detail::lesser(size_bits - 1, min_order + 31);
+    static constexpr unsigned none = size_bits;
+
+    [[nodiscard]] static constexpr std::size_t size_of(unsigned order) noexcept {
+        return std::size_t{1} << order;
+    }
+    /// Less than `size_bits`, whatever is asked for.
+    [[nodiscard]] static constexpr unsigned order_for(std::size_t size,
+                                                      std::size_t align) noexcept {
+        const std::size_t bytes = align > MinBlock && align > size ? align : size;
+        return static_cast<unsigned>(std::bit_width((bytes - 1) / MinBlock));
+    }
+
+    /// One beyond the last granule.
+    [[nodiscard]] std::size_t end() const noexcept { return flags_.end(); }
+    [[nodiscard]] std::size_t capacity() const noexcept { return (end() - first_) * MinBlock; }
+    /// Not within the arena if `p` is not, or is not a multiple of MinBlock.
+    [[nodiscard]] std::size_t number_of(const void* p) const noexcept {
+        const auto offset =
+            static_cast<std::size_t>(detail::address_of(p) - detail::address_of(free_.base()));
+        // Rotated, the offset of a misaligned pointer is far outside.
+        return std::rotr(offset, static_cast<int>(min_order)) + free_.number();
+    }
+    /// Whether the block of that order at `at` can be, and is within the arena.
+    [[nodiscard]] bool contains(std::size_t at, unsigned order) const noexcept {
+        return at >= first_ && at < end() && size_of(order) <= end() - at &&
+               (at & (size_of(order) - 1)) == 0;
+    }
+    [[nodiscard]] bool is_live(std::size_t at, std::size_t size, unsigned order) const noexcept {
+        return size != 0 && contains(at, order) && flags_.is_live_block(at, order);
+    }
+
+    /// So that an allocation need not look for a new peak: there can be none but where freeing
+    /// begins, or now.
+    [[gnu::always_inline]] void count_out(std::size_t count) noexcept {
+        peak_ = peak();
+        in_use_ -= count;
+    }
+    [[nodiscard]] std::size_t peak() const noexcept { return in_use_ > peak_ ? in_use_ : peak_; }
+    [[nodiscard]] failure out_of_memory() noexcept {
+        ++failures_;
+        return failure(errc::out_of_memory);
+    }
+    [[nodiscard, gnu::noinline, gnu::cold]] result<void*>
+    refuse_to_allocate(std::size_t size, std::size_t align) noexcept {
+        if (const auto possible = detail::check_request(size, align); !possible) {
+            return failure(possible.error());
+        }
+        return out_of_memory();
+    }
+    /// Why a block is not live.
+    [[nodiscard, gnu::noinline, gnu::cold]] failure refuse(const void* p, std::size_t size,
+                                                           std::size_t align) const noexcept {
+        if (const auto possible = detail::check_request(size, align); !possible) {
+            return failure(possible.error());
+        }
+        if (!detail::is_aligned(p, align) || !detail::is_aligned(p, MinBlock)) {
+            return failure(errc::misaligned);
+        }
+        const std::size_t at = number_of(p);
+        return failure(contains(at, 0) && order_of_free(at) != none ? errc::double_free
+                                                                    : errc::foreign_pointer);
+    }
+
+    /// The flag of the pair of which the block is one, if there is a right one: false then means
+    /// that both are free or neither.
+    [[gnu::always_inline]] bool toggle_pair(std::size_t at, unsigned order) const noexcept {
+        const std::size_t right = at | size_of(order);
+        return right >= end() || flags_.toggle_pair(right);
+    }
+    /// Makes a block free, joined with its buddy as long as that is free.
+    [[gnu::always_inline]] void release(std::size_t at, unsigned order) noexcept {
+        if (toggle_pair(at, order)) [[likely]] {
+            free_.push(at, order);
+        } else {
+            join(at, order);
+        }
+    }
+    /// Precondition: the buddy is free. Not inlined, so that the fast path saves no registers.
+    [[gnu::noinline]] void join(std::size_t at, unsigned order) noexcept {
+        do {
+            free_.remove(at ^ size_of(order), order);
+            at &= ~size_of(order);
+            ++order;
+        } while (!toggle_pair(at, order));
+        free_.push(at, order);
+    }
+    /// Divides the block of order `from` at `at`, which is in no list, until its first part is of
+    /// order `to`; the other parts are free.
+    [[gnu::always_inline]] void divide(std::size_t at, unsigned from, unsigned to) noexcept {
+        do {
+            --from;
+            flags_.toggle_pair(at + size_of(from));
+            free_.push(at + size_of(from), from);
+        } while (from != to);
+    }
+    [[nodiscard, gnu::noinline]] result<void*> divided(std::size_t at, unsigned from,
+                                                       unsigned to) noexcept {
+        divide(at, from, to);
+        return free_.bytes_of(at);
+    }
+    [[nodiscard]] bool can_grow(std::size_t at, unsigned order, unsigned wanted) const noexcept {
+        while (order < wanted && contains(at, order + 1) && flags_.pair(at + size_of(order))) {
+            ++order;
+        }
+        return order == wanted;
+    }
+    /// Order of the free block that the granule is in, or `none`. O(n).
+    [[nodiscard]] unsigned order_of_free(std::size_t at) const noexcept {
+        for (unsigned order = 0;; ++order) {
+            const std::size_t block = at & ~(size_of(order) - 1);
+            if (!contains(block, order)) {
+                return none;
+            }
+            const std::size_t right = block | size_of(order);
+            if ((right >= end() || flags_.pair(right)) && flags_.none_live(block, order)) {
+                return order;
+            }
+        }
+    }
+
+    lists free_;
+    flags flags_;
+    /// The first granule that blocks can take.
+    std::size_t first_ = 0;
+    // Granules.
+    std::size_t in_use_ = 0;
+    std::size_t peak_ = 0;
+    std::size_t failures_ = 0;
+};
+
+static_assert(ram_allocator<buddy_allocator<>>);
+static_assert(ram_allocator<buddy_allocator<64>>);
+
+} // namespace vmem
+
+// ========================================================================================
+// vmem/allocator/io_bound.hpp
+#define VMEM_ALLOCATOR_IO_BOUND_HPP
+
+namespace vmem {
+
+/// How often a call accesses its medium, at most.
+struct io_bound {
+    unsigned reads = 0;
+    unsigned writes = 0;
+    /// Reads and writes together; less than their sum where no single call needs both bounds.
+    unsigned operations = 0;
+
+    [[nodiscard]] friend constexpr bool operator==(const io_bound&, const io_bound&) = default;
+};
+
+namespace detail {
+
+/// `std::max` without <algorithm>.
+[[nodiscard]] constexpr unsigned larger(unsigned a, unsigned b) noexcept {
+    return a < b ? b : a;
+}
+
+} // namespace detail
+} // namespace vmem
+
+// ========================================================================================
 // vmem/storage/concept.hpp
 #define VMEM_STORAGE_CONCEPT_HPP
 
@@ -264,8 +1111,9 @@ using failure = tl::unexpected<errc>;
 namespace vmem {
 
 /// Granularity of a storage in bytes, each a power of two. Accesses must start at and span
-/// multiples of `read_size` / `write_size`. Specialise it, or give the storage a `static constexpr
-/// storage_geometry geometry` member, where a device is not byte-addressable.
+/// multiples of `read_size` / `write_size`, else they are `errc::misaligned`; `size()` is a
+/// multiple of both. Specialise it, or give the storage a `static constexpr storage_geometry
+/// geometry` member, where a device is not byte-addressable.
 struct storage_geometry {
     std::size_t read_size = 1;
     std::size_t write_size = 1;
@@ -325,8 +1173,9 @@ concept memory_mapped_storage = storage<S> && requires(S& s) {
 /// A storage whose size is known at compile time as `S::capacity` (bytes).
 template <class S>
 concept fixed_size_storage = storage<S> && requires {
-    { S::capacity } -> std::convertible_to<address>;
-    requires S::capacity > 0;
+    requires !std::is_member_object_pointer_v<decltype(&S::capacity)>;
+    typename std::integral_constant<address, S::capacity>;
+    requires std::integral_constant<address, S::capacity>::value > 0;
 };
 
 /// Names each member that `S` lacks, one sentence each, on every compiler. Called in the body of
@@ -356,8 +1205,7 @@ static_assert(storage<storage_archetype>);
 namespace detail {
 
 /// The range check that every storage starts with. Does not overflow.
-[[nodiscard]] constexpr result<void> check_range(address size, address at,
-                                                 std::size_t count) noexcept {
+[[nodiscard]] constexpr result<void> check_range(address size, address at, address count) noexcept {
     if (at > size || count > size - at) {
         return failure(errc::out_of_range);
     }
@@ -437,11 +1285,11 @@ concept has_nonresident_id = requires {
 
 /// - `format(medium, begin, end)`: starts afresh on `[begin, end)`; `open` takes up what was there.
 /// - `settle(medium)`: makes the state on the medium complete, before the medium is flushed.
-/// - `allocate`: zero_size, out_of_memory, misaligned (a malformed request), or the medium's
-/// errors.
+/// - `allocate`: zero_size, out_of_memory, misaligned (a malformed request), or the errors of the
+///   medium.
 /// - `deallocate(medium, block)`: foreign_pointer, double_free, or the medium's errors.
 /// - After an error of the medium the call has taken effect whole or not at all, as its result
-/// says.
+///   says.
 /// - `largest_free`: largest size that `allocate` grants at alignment 1.
 /// - `media_id`: names the layout on the medium; `max_address`: the highest address it can manage.
 template <class A, class M>
@@ -492,6 +1340,1654 @@ struct nonresident_allocator_archetype {
     [[nodiscard]] result<nonresident_stats> stats(storage auto& medium);
 };
 static_assert(nonresident_allocator<nonresident_allocator_archetype, storage_archetype>);
+
+} // namespace vmem
+
+// ========================================================================================
+// vmem/detail/free_survey.hpp
+#define VMEM_DETAIL_FREE_SURVEY_HPP
+
+namespace vmem::detail {
+
+/// A free buddy block: `2^(span - 1)` leaves from `leaf` on; span 0: none.
+struct free_block {
+    address leaf = 0;
+    unsigned span = 0;
+};
+
+/// Told of free leaves, from left to right, it remembers the blocks that matter for a decision.
+class free_survey {
+public:
+    /// Blocks have at most `2^most` leaves. Looks for one of at least `2^need`, preferably of at
+    /// least `2^wanted`.
+    constexpr free_survey(unsigned need, unsigned wanted, unsigned most) noexcept
+        : need_(need), wanted_(wanted), most_(most) {}
+
+    /// The leaves `[from, to)` are free, and those beside them are not. O(log(to - from)).
+    constexpr void add_run(address from, address to) noexcept {
+        while (from < to) {
+            const auto room = static_cast<unsigned>(std::bit_width(to - from)) - 1;
+            const auto alignment = static_cast<unsigned>(
+                from == 0 ? std::numeric_limits<address>::digits : std::countr_zero(from));
+            const unsigned fits = room < alignment ? room : alignment;
+            add(from, fits < most_ ? fits : most_);
+            if (most_ == 0) {
+                return; // One is as good as the next.
+            }
+            from += address{1} << fits;
+        }
+    }
+
+    /// There is a free block of `2^order` leaves at `leaf`, or within something that starts there.
+    constexpr void add(address leaf, unsigned order) noexcept {
+        const free_block block{.leaf = leaf, .span = order + 1};
+        largest_ = block.span > largest_ ? block.span : largest_;
+        prefer(fitting_, block, need_);
+        prefer(wanted_block_, block, wanted_);
+    }
+
+    /// Span of the largest block.
+    [[nodiscard]] constexpr unsigned largest() const noexcept { return largest_; }
+
+    /// The first among the smallest blocks of the size that is wanted, or else of the size that is
+    /// needed; span 0 if there is none.
+    [[nodiscard]] constexpr free_block pick() const noexcept {
+        return wanted_block_.span != 0 ? wanted_block_ : fitting_;
+    }
+
+private:
+    static constexpr void prefer(free_block& best, const free_block& block,
+                                 unsigned order) noexcept {
+        if (block.span > order && (best.span == 0 || block.span < best.span)) {
+            best = block;
+        }
+    }
+
+    unsigned need_;
+    unsigned wanted_;
+    unsigned most_;
+    unsigned largest_ = 0;
+    free_block fitting_{};
+    free_block wanted_block_{};
+};
+
+} // namespace vmem::detail
+
+// ========================================================================================
+// vmem/detail/block_codes.hpp
+#define VMEM_DETAIL_BLOCK_CODES_HPP
+
+/// \file
+/// Which leaves (units of allocation) of a group are in use, in bytes on a medium: the truth of the
+/// non-resident allocators. Whatever happens to a block changes one byte, so that no power cut can
+/// leave half a change. All bytes of a group without blocks are 0.
+namespace vmem::detail {
+
+/// Bytes of a group on the medium, and what is read of it at a time.
+inline constexpr unsigned group_bytes = 64;
+inline constexpr unsigned group_bytes_shift = 6;
+using group_image = std::array<std::byte, group_bytes>;
+
+/// Buddy blocks, two bits per leaf: a block is written down at its first leaf, and the bytes of its
+/// other leaves stay 0. A byte is either
+/// - `0x80 | order`: a block of order 2 or more starts here; it may go on beyond the group, or
+/// - two nibbles, of two leaves each: bit 0, the left leaf is a block; bit 1, the right one is;
+///   bit 2, both together are one.
+struct buddy_codes {
+    static constexpr unsigned leaves_per_byte_shift = 2;
+    static constexpr unsigned most_order = 63;
+
+    [[nodiscard]] static constexpr unsigned byte_of(address leaf) noexcept {
+        return static_cast<unsigned>(leaf >> leaves_per_byte_shift) % group_bytes;
+    }
+
+    /// Order + 1 of the block that starts at `leaf`; 0 if none does.
+    [[nodiscard]] static constexpr unsigned span_at(const group_image& in, address leaf) noexcept {
+        const auto code = std::to_integer<unsigned>(in[byte_of(leaf)]);
+        if ((code & whole_byte) != 0) {
+            return leaf % 4 == 0 ? (code & most_order) + 1 : 0;
+        }
+        const unsigned pair = code >> shift_of(leaf);
+        if ((pair & (1U << leaf % 2)) != 0) {
+            return 1;
+        }
+        return leaf % 2 == 0 && (pair & both) != 0 ? 2 : 0;
+    }
+
+    /// Precondition: the leaves of the block are free.
+    static constexpr void put(group_image& in, address leaf, unsigned order) noexcept {
+        in[byte_of(leaf)] |= code_of(leaf, order);
+    }
+    /// Precondition: it is there.
+    static constexpr void clear(group_image& in, address leaf, unsigned order) noexcept {
+        in[byte_of(leaf)] &= ~code_of(leaf, order);
+    }
+
+private:
+    static constexpr unsigned whole_byte = 0x80;
+    static constexpr unsigned both = 4;
+
+    [[nodiscard]] static constexpr unsigned shift_of(address leaf) noexcept {
+        return leaf % 4 < 2 ? 0 : 4;
+    }
+    [[nodiscard]] static constexpr std::byte code_of(address leaf, unsigned order) noexcept {
+        const unsigned code = order >= 2   ? whole_byte | order
+                              : order == 1 ? both << shift_of(leaf)
+                                           : (1U << leaf % 2) << shift_of(leaf);
+        return static_cast<std::byte>(code);
+    }
+};
+
+/// Blocks of one leaf, one bit each.
+struct bit_codes {
+    static constexpr unsigned leaves_per_byte_shift = 3;
+    static constexpr unsigned most_order = 0;
+
+    [[nodiscard]] static constexpr unsigned byte_of(address leaf) noexcept {
+        return static_cast<unsigned>(leaf >> leaves_per_byte_shift) % group_bytes;
+    }
+    [[nodiscard]] static constexpr unsigned span_at(const group_image& in, address leaf) noexcept {
+        return (in[byte_of(leaf)] & bit(leaf)) != std::byte{0} ? 1 : 0;
+    }
+    static constexpr void put(group_image& in, address leaf, unsigned) noexcept {
+        in[byte_of(leaf)] |= bit(leaf);
+    }
+    static constexpr void clear(group_image& in, address leaf, unsigned) noexcept {
+        in[byte_of(leaf)] &= ~bit(leaf);
+    }
+
+private:
+    [[nodiscard]] static constexpr std::byte bit(address leaf) noexcept {
+        return static_cast<std::byte>(1U << leaf % 8);
+    }
+};
+
+/// Leaves of a block. A damaged byte may state any order.
+[[nodiscard]] constexpr address block_length(unsigned order) noexcept {
+    using limits = std::numeric_limits<address>;
+    return order < limits::digits ? address{1} << order : (limits::max)();
+}
+
+/// Calls `block(leaf, order)` and `run(from, to)` for all blocks that start, and all longest runs
+/// of free leaves, in `[from, to)`, which is part of one group.
+template <class Codes, class Block, class Run>
+constexpr void walk(const group_image& in, address from, address to, Block block, Run run) {
+    constexpr address per_byte = address{1} << Codes::leaves_per_byte_shift;
+    address free_from = from;
+    while (from < to) {
+        if (from % per_byte == 0 && in[Codes::byte_of(from)] == std::byte{0}) {
+            from += per_byte;
+            continue;
+        }
+        const unsigned span = Codes::span_at(in, from);
+        if (span == 0) {
+            ++from;
+            continue;
+        }
+        if (free_from < from) {
+            run(free_from, from);
+        }
+        block(from, span - 1);
+        const address length = block_length(span - 1);
+        from = length < to - from ? from + length : to;
+        free_from = from;
+    }
+    if (free_from < to) {
+        run(free_from, to);
+    }
+}
+
+/// The free blocks in `[from, to)`, which is part of one group.
+template <class Codes>
+constexpr void survey(const group_image& in, address from, address to, free_survey& into) {
+    walk<Codes>(
+        in, from, to, [](address, unsigned) {},
+        [&](address run_from, address run_to) { into.add_run(run_from, run_to); });
+}
+
+} // namespace vmem::detail
+
+// ========================================================================================
+// vmem/detail/check_request.hpp
+#define VMEM_DETAIL_CHECK_REQUEST_HPP
+
+namespace vmem::detail {
+
+/// Errors of requests that nobody could grant: zero_size; misaligned if `align` or `within` are not
+/// powers of two, or `within` is less than `size` or `align`.
+[[nodiscard]] constexpr result<void> check_request(const block_request& request) noexcept {
+    if (request.size == 0) {
+        return failure(errc::zero_size);
+    }
+    if (!std::has_single_bit(request.align) ||
+        (request.within != 0 &&
+         (!std::has_single_bit(request.within) || request.within < request.size ||
+          request.within < request.align))) {
+        return failure(errc::misaligned);
+    }
+    return {};
+}
+
+} // namespace vmem::detail
+
+// ========================================================================================
+// vmem/detail/group_layout.hpp
+#define VMEM_DETAIL_GROUP_LAYOUT_HPP
+
+namespace vmem::detail {
+
+/// Consecutive numbers on one level.
+struct number_range {
+    address first = 0;
+    address count = 0;
+
+    [[nodiscard]] constexpr address end() const noexcept { return first + count; }
+};
+
+/// Where the state of a non-resident allocator is on its medium: a header, then level 0, the bytes
+/// that say which leaves are in use, then levels 1, 2, ... of summaries: a byte for each group of
+/// the level below. A group is 64 bytes of level 0 or 256 of another level; the highest level is
+/// one group. The blocks come after all that.
+///
+/// Leaves are numbered by their address, `address >> BlockShift`, so that the alignment of a number
+/// is that of the address. Bytes of level n are numbered by the leaves they stand for,
+/// `leaf >> order_of(n)`; only those that stand for some part of the range exist.
+template <unsigned BlockShift, class Codes>
+class group_layout {
+public:
+    static constexpr unsigned fanout_shift = 8;
+    /// Bytes of a group of summaries. The highest level may have one more, as a range that is not
+    /// aligned has one more group.
+    static constexpr unsigned most_summaries = (1U << fanout_shift) + 1;
+    /// Leaves of a group of level 0.
+    static constexpr unsigned group_shift = group_bytes_shift + Codes::leaves_per_byte_shift;
+    static constexpr unsigned header_bytes = 24;
+
+    /// A byte of `level` stands for `2^order_of(level)` leaves.
+    [[nodiscard]] static constexpr unsigned order_of(unsigned level) noexcept {
+        return level == 0 ? Codes::leaves_per_byte_shift : group_shift + fanout_shift * (level - 1);
+    }
+
+    constexpr group_layout() noexcept = default;
+
+    /// Errors: wrong_size if there is no room for a block.
+    [[nodiscard]] static constexpr result<group_layout> make(address begin, address end) noexcept {
+        group_layout made;
+        made.begin_ = begin;
+        made.last_ = end >> BlockShift;
+        if (begin >= end || begin >> BlockShift >= made.last_) {
+            return failure(errc::wrong_size);
+        }
+        const address state = made.place_of_level(made.levels() + 1) - begin;
+        constexpr address step = address{1} << BlockShift;
+        if (state > end - begin || end - begin - state < step) {
+            return failure(errc::wrong_size);
+        }
+        made.first_ = (begin + state + (step - 1)) >> BlockShift;
+        if (made.first_ >= made.last_) {
+            return failure(errc::wrong_size);
+        }
+        return made;
+    }
+
+    /// The leaves that can be handed out: `[first(), last())`.
+    [[nodiscard]] constexpr address first() const noexcept { return first_; }
+    [[nodiscard]] constexpr address last() const noexcept { return last_; }
+    [[nodiscard]] constexpr address header_at() const noexcept { return begin_; }
+
+    /// The highest level; at least 1.
+    [[nodiscard]] constexpr unsigned levels() const noexcept {
+        unsigned level = 1;
+        while (numbers(level).count > most_summaries) {
+            ++level;
+        }
+        return level;
+    }
+
+    /// All bytes of a level.
+    [[nodiscard]] constexpr number_range numbers(unsigned level) const noexcept {
+        const address from = begin_ >> BlockShift >> order_of(level);
+        return {.first = from, .count = ((last_ - 1) >> order_of(level)) - from + 1};
+    }
+
+    /// The group that a byte of a level is in.
+    [[nodiscard]] constexpr address group_of(unsigned level, address number) const noexcept {
+        return level == levels() ? 0 : number >> bits_in_group(level);
+    }
+    /// All groups of a level.
+    [[nodiscard]] constexpr number_range groups(unsigned level) const noexcept {
+        const number_range all = numbers(level);
+        const address from = group_of(level, all.first);
+        return {.first = from, .count = group_of(level, all.end() - 1) - from + 1};
+    }
+    /// The bytes of a group.
+    [[nodiscard]] constexpr number_range bytes_of(unsigned level, address group) const noexcept {
+        const number_range all = numbers(level);
+        if (level == levels()) {
+            return all;
+        }
+        const address begin = group << bits_in_group(level);
+        const address from = begin < all.first ? all.first : begin;
+        const address to = lesser(begin + (address{1} << bits_in_group(level)), all.end());
+        return {.first = from, .count = to - from};
+    }
+
+    /// The leaves of a group of level 0 that can be handed out.
+    [[nodiscard]] constexpr number_range leaves_of(address group) const noexcept {
+        const address begin = group << group_shift;
+        const address from = begin < first_ ? first_ : begin;
+        const address to = lesser(begin + (address{1} << group_shift), last_);
+        return {.first = from, .count = from < to ? to - from : 0};
+    }
+
+    /// Address on the medium.
+    [[nodiscard]] constexpr address place_of(unsigned level, address number) const noexcept {
+        return place_of_level(level) + (number - numbers(level).first);
+    }
+
+    /// A flush of the block freed last, the summaries of the group left behind, one group per level
+    /// on the way to the new one, and the byte of the block. With h levels of summaries.
+    [[nodiscard]] constexpr io_bound allocate_bound() const noexcept {
+        const unsigned h = levels();
+        return {.reads = 2 * h, .writes = h + 2, .operations = 3 * h + 2};
+    }
+    /// The group, the flush and the summaries; a bad address is looked up on each level instead.
+    [[nodiscard]] constexpr io_bound deallocate_bound() const noexcept {
+        const unsigned h = levels();
+        const unsigned reads = Codes::most_order > group_shift ? h + 1 : h;
+        return {.reads = reads, .writes = h + 1, .operations = 2 * h + 1};
+    }
+
+private:
+    [[nodiscard]] static constexpr unsigned bits_in_group(unsigned level) noexcept {
+        return level == 0 ? group_bytes_shift : fanout_shift;
+    }
+    [[nodiscard]] constexpr address place_of_level(unsigned level) const noexcept {
+        address at = begin_ + header_bytes;
+        for (unsigned below = 0; below < level; ++below) {
+            at += numbers(below).count;
+        }
+        return at;
+    }
+
+    address begin_ = 0;
+    address first_ = 0;
+    address last_ = 0;
+};
+
+} // namespace vmem::detail
+
+// ========================================================================================
+// vmem/detail/group_summaries.hpp
+#define VMEM_DETAIL_GROUP_SUMMARIES_HPP
+
+namespace vmem::detail {
+
+/// What a group is worth to a search, in a byte: the span (order + 1) of its largest free block, 0
+/// if it has none; or that it starts with a block larger than the group. The groups that such a
+/// block extends over keep the summary of a free group; a search passes over them.
+struct summary_code {
+    static constexpr unsigned large = 0x80;
+
+    [[nodiscard]] static constexpr std::uint8_t of_large(unsigned order) noexcept {
+        return static_cast<std::uint8_t>(large | order);
+    }
+    [[nodiscard]] static constexpr bool is_large(std::uint8_t code) noexcept {
+        return (code & large) != 0;
+    }
+    /// Of a large block.
+    [[nodiscard]] static constexpr unsigned order_in(std::uint8_t code) noexcept {
+        return code & (large - 1);
+    }
+};
+
+/// The levels of summaries above the groups of level 0. All of it can be derived from level 0.
+template <unsigned BlockShift, class Codes>
+class group_summaries {
+public:
+    using layout_type = group_layout<BlockShift, Codes>;
+
+    /// Some summaries of one level.
+    struct image {
+        number_range numbers{};
+        std::array<std::uint8_t, layout_type::most_summaries> values{};
+
+        [[nodiscard]] std::uint8_t& of(address number) noexcept {
+            return values[static_cast<std::size_t>(number - numbers.first)];
+        }
+        [[nodiscard]] std::uint8_t of(address number) const noexcept {
+            return values[static_cast<std::size_t>(number - numbers.first)];
+        }
+        [[nodiscard]] std::span<std::uint8_t> all() noexcept {
+            return std::span(values).first(static_cast<std::size_t>(numbers.count));
+        }
+    };
+
+    /// Where a search ended.
+    struct place {
+        free_block block{};
+        /// Summary of the group of level 0 it is in.
+        std::uint8_t summary = 0;
+    };
+
+    constexpr group_summaries() noexcept = default;
+    constexpr explicit group_summaries(const layout_type& layout) noexcept : layout_(layout) {}
+
+    [[nodiscard]] constexpr const layout_type& layout() const noexcept { return layout_; }
+
+    /// Summary of a group of level 0.
+    [[nodiscard]] std::uint8_t summary(address group, const group_image& in) const noexcept {
+        const number_range leaves = layout_.leaves_of(group);
+        if (leaves.first == group << layout_type::group_shift && leaves.count != 0) {
+            const unsigned span = Codes::span_at(in, leaves.first);
+            if (span > layout_type::group_shift + 1) {
+                return summary_code::of_large(span - 1);
+            }
+        }
+        free_survey found(0, 0, Codes::most_order);
+        survey<Codes>(in, leaves.first, leaves.end(), found);
+        return static_cast<std::uint8_t>(found.largest());
+    }
+
+    /// Summary of a group of summaries.
+    [[nodiscard]] std::uint8_t summary(unsigned level, const image& in) const noexcept {
+        const std::uint8_t first = in.values[0];
+        if (level < layout_.levels() && summary_code::is_large(first) &&
+            summary_code::order_in(first) > layout_type::order_of(level + 1)) {
+            return first;
+        }
+        free_survey found(0, 0, Codes::most_order);
+        survey_level(level, in, found);
+        return static_cast<std::uint8_t>(found.largest());
+    }
+
+    void read_group(auto& io, address group, group_image& into) const {
+        const number_range bytes = layout_.bytes_of(0, group);
+        io.read(layout_.place_of(0, bytes.first),
+                std::span(into).subspan(static_cast<std::size_t>(bytes.first % group_bytes),
+                                        static_cast<std::size_t>(bytes.count)));
+    }
+    [[nodiscard]] image read(auto& io, unsigned level, address group) const {
+        image in;
+        in.numbers = layout_.bytes_of(level, group);
+        io.read(layout_.place_of(level, in.numbers.first), std::as_writable_bytes(in.all()));
+        return in;
+    }
+
+    /// Sets the summary of a group of level 0, and those above it as far as they change, or, if
+    /// `every`, all of them.
+    void publish(auto& io, address group, std::uint8_t value, bool every) const {
+        address number = group;
+        for (unsigned level = 1;; ++level) {
+            const auto at = layout_.place_of(level, number);
+            if (level == layout_.levels()) {
+                io.write(at, std::as_bytes(std::span{&value, 1}));
+                return;
+            }
+            image in = read(io, level, layout_.group_of(level, number));
+            const std::uint8_t before = summary(level, in);
+            io.write(at, std::as_bytes(std::span{&value, 1}));
+            in.of(number) = value;
+            value = summary(level, in);
+            if (value == before && !every) {
+                return;
+            }
+            number = layout_.group_of(level, number);
+        }
+    }
+
+    /// A free block of at least `2^need` leaves, preferably of at least `2^wanted`, or the group of
+    /// level 0 it is in (its span then is at most group_shift, its leaf the group's first). Span 0:
+    /// there is none. Reads one group per level. Fails with corrupt if the levels disagree.
+    [[nodiscard]] place search(auto& io, unsigned need, unsigned wanted) const {
+        address group = 0;
+        for (unsigned level = layout_.levels();; --level) {
+            const image in = read(io, level, group);
+            free_survey found(need, wanted, Codes::most_order);
+            survey_level(level, in, found);
+            const free_block block = found.pick();
+            if (block.span == 0 && level != layout_.levels()) {
+                io.fail(errc::corrupt);
+            }
+            if (block.span == 0 || !io.ok()) {
+                return {};
+            }
+            if (block.span > layout_type::order_of(level)) {
+                return {.block = block, .summary = layout_type::group_shift + 1};
+            }
+            group = block.leaf >> layout_type::order_of(level);
+            if (level == 1) {
+                return {.block = block, .summary = in.of(group)};
+            }
+        }
+    }
+
+    /// Largest free span of all, given that the summary of the group of level 0 `group` is `value`,
+    /// whatever the medium says. Reads one group per level.
+    [[nodiscard]] unsigned largest(auto& io, address group, std::uint8_t value) const {
+        address number = group;
+        for (unsigned level = 1;; ++level) {
+            image in = read(io, level, layout_.group_of(level, number));
+            in.of(number) = value;
+            value = summary(level, in);
+            if (level == layout_.levels()) {
+                return value;
+            }
+            number = layout_.group_of(level, number);
+        }
+    }
+
+    /// Whether a block larger than a group extends over `leaf`; one that starts with the group
+    /// `except` of level 0 does not count. Reads one group per level.
+    [[nodiscard]] bool is_within_large(auto& io, address leaf, address except) const {
+        for (unsigned level = 1; level <= layout_.levels(); ++level) {
+            const unsigned order = layout_type::order_of(level);
+            const address number = leaf >> order;
+            const image in = read(io, level, layout_.group_of(level, number));
+            for (address start = in.numbers.first; start <= number; ++start) {
+                const std::uint8_t code = in.of(start);
+                if (start << (order - layout_type::group_shift) != except &&
+                    number - start < length_in(code, order)) {
+                    return true;
+                }
+            }
+        }
+        return false;
+    }
+
+private:
+    /// Entries that a large block takes; 0 if `code` stands for none.
+    [[nodiscard]] static address length_in(std::uint8_t code, unsigned order) noexcept {
+        if (!summary_code::is_large(code)) {
+            return 0;
+        }
+        const unsigned own = summary_code::order_in(code);
+        constexpr unsigned most = std::numeric_limits<address>::digits - 1;
+        return own > order ? address{1} << lesser(own - order, most) : 1;
+    }
+
+    /// The free blocks of a group of summaries, those within one entry at its first leaf.
+    void survey_level(unsigned level, const image& in, free_survey& into) const noexcept {
+        const unsigned order = layout_type::order_of(level);
+        address run = in.numbers.first;
+        for (address number = run; number < in.numbers.end();) {
+            const std::uint8_t code = in.of(number);
+            if (code == order + 1) {
+                ++number;
+                continue;
+            }
+            into.add_run(run << order, number << order);
+            if (const address taken = length_in(code, order); taken != 0) {
+                number += taken;
+            } else {
+                if (code != 0 && code <= order) {
+                    into.add(number << order, code - 1U);
+                }
+                ++number;
+            }
+            run = number;
+        }
+        if (run < in.numbers.end()) {
+            into.add_run(run << order, in.numbers.end() << order);
+        }
+    }
+
+    layout_type layout_{};
+};
+
+} // namespace vmem::detail
+
+// ========================================================================================
+// vmem/detail/group_census.hpp
+#define VMEM_DETAIL_GROUP_CENSUS_HPP
+
+namespace vmem::detail {
+
+/// What is done once and takes its time: making, verifying and completing the state of a
+/// `group_allocator`. Reads each byte of it once, or, to complete it, twice.
+template <unsigned BlockShift, class Codes>
+class group_census {
+    using summaries = group_summaries<BlockShift, Codes>;
+    using image = typename summaries::image;
+
+public:
+    explicit group_census(const summaries& of) noexcept : summaries_(of), layout_(of.layout()) {}
+
+    /// Makes the medium say that nothing is there, and that no leaf is in use.
+    void erase(auto& io) const {
+        constexpr group_image nothing{};
+        io.write(layout_.header_at(), std::span(nothing).first(sizeof(header)));
+        const number_range all = layout_.numbers(0);
+        for (address number = all.first; number < all.end() && io.ok(); number += group_bytes) {
+            const address length = lesser(all.end() - number, group_bytes);
+            io.write(layout_.place_of(0, number),
+                     std::span(nothing).first(static_cast<std::size_t>(length)));
+        }
+    }
+
+    /// Makes the medium say what is there.
+    void sign(auto& io, std::uint32_t id) const {
+        const header mine = signature(id);
+        io.write(layout_.header_at(), std::as_bytes(std::span{&mine, 1}));
+    }
+
+    /// Fails with corrupt if the state of no such allocator is there, with geometry_mismatch if it
+    /// is that of another range.
+    void check_signature(auto& io, std::uint32_t id) const {
+        header found{};
+        io.read(layout_.header_at(), std::as_writable_bytes(std::span{&found, 1}));
+        const header mine = signature(id);
+        if (found.magic != mine.magic || found.id != mine.id) {
+            io.fail(errc::corrupt);
+        }
+        if (found.begin != mine.begin || found.end != mine.end) {
+            io.fail(errc::geometry_mismatch);
+        }
+    }
+
+    /// Counts what is in use, and makes the summaries agree with it if they do not. Fails with
+    /// corrupt, before a byte changes, if level 0 cannot be what an allocator wrote.
+    void complete(auto& io) {
+        const bool agree = look(io, (std::numeric_limits<address>::max)(), 0, false);
+        if (!sound_) {
+            io.fail(errc::corrupt);
+        }
+        if (!agree && io.ok()) {
+            static_cast<void>(look(io, (std::numeric_limits<address>::max)(), 0, true));
+        }
+    }
+
+    /// Counts what is in use and says whether the summaries agree with it, given that the one of
+    /// the group `except` of level 0 is `value`.
+    [[nodiscard]] bool agrees(auto& io, address except, std::uint8_t value) {
+        return look(io, except, value, false) && sound_;
+    }
+
+    /// In use.
+    [[nodiscard]] address leaves() const noexcept { return leaves_; }
+    [[nodiscard]] address blocks() const noexcept { return blocks_; }
+
+private:
+    struct header {
+        std::uint32_t magic = 0;
+        std::uint32_t id = 0;
+        std::uint64_t begin = 0;
+        /// In leaves.
+        std::uint64_t end = 0;
+    };
+    static_assert(sizeof(header) == summaries::layout_type::header_bytes);
+
+    [[nodiscard]] header signature(std::uint32_t id) const noexcept {
+        return {.magic = 0x70726776, // "vgrp"
+                .id = id,
+                .begin = layout_.header_at(),
+                .end = layout_.last()};
+    }
+
+    /// Whether the summaries on the medium are what they should be; if `repair`, makes them so.
+    [[nodiscard]] bool look(auto& io, address except, std::uint8_t value, bool repair) {
+        bool agree = true;
+        covered_ = layout_.first();
+        leaves_ = blocks_ = 0;
+        for (unsigned level = 1; level <= layout_.levels(); ++level) {
+            const number_range groups = layout_.groups(level);
+            for (address group = groups.first; group < groups.end() && io.ok(); ++group) {
+                image fresh;
+                fresh.numbers = layout_.bytes_of(level, group);
+                for (address number = fresh.numbers.first; number < fresh.numbers.end(); ++number) {
+                    fresh.of(number) = level == 1 ? count(io, number) : summary(io, level, number);
+                }
+                if (level == 1 && except - fresh.numbers.first < fresh.numbers.count) {
+                    fresh.of(except) = value;
+                }
+                const image found = summaries_.read(io, level, group);
+                agree = agree && found.values == fresh.values;
+                if (repair) {
+                    write_changes(io, level, found, fresh);
+                }
+            }
+        }
+        return agree;
+    }
+
+    /// Of the group of the level below that a byte stands for.
+    [[nodiscard, gnu::noinline]] std::uint8_t summary(auto& io, unsigned level,
+                                                      address number) const {
+        return summaries_.summary(level - 1, summaries_.read(io, level - 1, number));
+    }
+
+    /// Takes in a group of level 0, one after the other; returns its summary.
+    [[nodiscard]] std::uint8_t count(auto& io, address group) {
+        group_image in{};
+        summaries_.read_group(io, group, in);
+        const number_range leaves = layout_.leaves_of(group);
+        const address from = covered_ < leaves.first   ? leaves.first
+                             : covered_ < leaves.end() ? covered_
+                                                       : leaves.end();
+        group_image again{};
+        walk<Codes>(
+            in, from, leaves.end(),
+            [&](address leaf, unsigned order) {
+                const address length = block_length(order);
+                sound_ = sound_ && leaf % length == 0 && length <= layout_.last() - leaf;
+                covered_ = length <= layout_.last() - leaf ? leaf + length : layout_.last();
+                Codes::put(again, leaf, order);
+                leaves_ += length;
+                ++blocks_;
+            },
+            [](address, address) {});
+        // Anything else than the blocks found, such as a block within another, is wrong.
+        sound_ = sound_ && again == in;
+        return summaries_.summary(group, in);
+    }
+
+    /// In pieces, so that one change does not wear out the others.
+    void write_changes(auto& io, unsigned level, const image& found, const image& fresh) const {
+        constexpr std::size_t piece = 16;
+        const auto count = static_cast<std::size_t>(fresh.numbers.count);
+        for (std::size_t from = 0; from < count; from += piece) {
+            const std::size_t length = lesser(count - from, piece);
+            const auto is = std::span(found.values).subspan(from, length);
+            const auto should_be = std::span(fresh.values).subspan(from, length);
+            bool same = true;
+            for (std::size_t i = 0; i < length; ++i) {
+                same = same && is[i] == should_be[i];
+            }
+            if (!same) {
+                io.write(layout_.place_of(level, fresh.numbers.first + from),
+                         std::as_bytes(should_be));
+            }
+        }
+    }
+
+    const summaries& summaries_;
+    const typename summaries::layout_type& layout_;
+    /// End of the last block.
+    address covered_ = 0;
+    address leaves_ = 0;
+    address blocks_ = 0;
+    bool sound_ = true;
+};
+
+} // namespace vmem::detail
+
+// ========================================================================================
+// vmem/detail/group_cache.hpp
+#define VMEM_DETAIL_GROUP_CACHE_HPP
+
+namespace vmem::detail {
+
+/// Copies of the `Groups` groups of level 0 that were put in last. What is written to the medium is
+/// put in as well, so that nothing is lost when a copy goes.
+template <std::size_t Groups>
+class group_cache {
+public:
+    /// Null if it is not here. O(Groups).
+    [[nodiscard]] constexpr const group_image* find(address group) const noexcept {
+        const std::size_t slot = slot_of(group);
+        return slot < Groups ? &images_[slot] : nullptr;
+    }
+
+    constexpr void put(address group, const group_image& image) noexcept {
+        std::size_t slot = slot_of(group);
+        if (slot == Groups) {
+            slot = next_;
+            next_ = (next_ + 1) % Groups;
+        }
+        // One more than the number, so that 0 is none.
+        holds_[slot] = group + 1;
+        images_[slot] = image;
+    }
+
+    constexpr void set(address group, std::size_t byte, std::byte value) noexcept {
+        if (const std::size_t slot = slot_of(group); slot < Groups) {
+            images_[slot][byte] = value;
+        }
+    }
+
+    constexpr void forget(address group) noexcept {
+        if (const std::size_t slot = slot_of(group); slot < Groups) {
+            holds_[slot] = 0;
+        }
+    }
+
+private:
+    [[nodiscard]] constexpr std::size_t slot_of(address group) const noexcept {
+        std::size_t slot = 0;
+        while (slot < Groups && holds_[slot] != group + 1) {
+            ++slot;
+        }
+        return slot;
+    }
+
+    std::array<address, Groups> holds_{};
+    std::array<group_image, Groups> images_{};
+    std::size_t next_ = 0;
+};
+
+template <>
+class group_cache<0> {
+public:
+    [[nodiscard]] static constexpr const group_image* find(address) noexcept { return nullptr; }
+    static constexpr void put(address, const group_image&) noexcept {}
+    static constexpr void set(address, std::size_t, std::byte) noexcept {}
+    static constexpr void forget(address) noexcept {}
+};
+
+} // namespace vmem::detail
+
+// ========================================================================================
+// vmem/detail/group_cursor.hpp
+#define VMEM_DETAIL_GROUP_CURSOR_HPP
+
+namespace vmem::detail {
+
+/// All that a `group_allocator` knows better than its medium.
+///
+/// One group of level 0 is the *current* one. Its summary may differ from the one on the medium,
+/// and one of its blocks, the *pending* one, may be free although the medium says that it is in
+/// use: the block that was freed last. Whoever asks for such a block next can have it as it is;
+/// another change of the group takes the end of the pending block along in the same write.
+///
+/// A write that fails leaves bytes in doubt. They are written again before anything else happens.
+template <unsigned BlockShift, class Codes, std::size_t CacheBytes>
+class group_cursor {
+public:
+    using summaries_type = group_summaries<BlockShift, Codes>;
+    using layout_type = typename summaries_type::layout_type;
+    static constexpr address none = (std::numeric_limits<address>::max)();
+
+    constexpr group_cursor() noexcept = default;
+    constexpr explicit group_cursor(const layout_type& layout) noexcept : summaries_(layout) {}
+
+    [[nodiscard]] const summaries_type& summaries() const noexcept { return summaries_; }
+    [[nodiscard]] const layout_type& layout() const noexcept { return summaries_.layout(); }
+
+    /// The current group, or `none`.
+    [[nodiscard]] address group() const noexcept { return group_; }
+    /// Its summary, the pending block being free.
+    [[nodiscard]] std::uint8_t summary() const noexcept { return actual_; }
+    /// Span 0 if there is none.
+    [[nodiscard]] const free_block& pending() const noexcept { return pending_; }
+    [[nodiscard]] bool is_pending(address leaf) const noexcept {
+        return pending_.span != 0 && leaf - pending_.leaf < block_length(pending_.span - 1);
+    }
+
+    /// Whether the current group has a place for a block of `2^order` leaves. A pending block that
+    /// is larger than the group is all of it.
+    [[nodiscard]] bool has_room(unsigned order) const noexcept {
+        return order > layout_type::group_shift
+                   ? pending_.span > order
+                   : !summary_code::is_large(actual_) && actual_ > order;
+    }
+
+    /// What the medium says of a group.
+    [[nodiscard]] group_image load(auto& io, address group) {
+        if (const group_image* cached = cache_.find(group)) {
+            return *cached;
+        }
+        group_image image{};
+        summaries_.read_group(io, group, image);
+        if (io.ok()) {
+            cache_.put(group, image);
+        }
+        return image;
+    }
+    /// The current group, the pending block being free.
+    [[nodiscard]] group_image load_current(auto& io) {
+        group_image image = load(io, group_);
+        if (pending_.span != 0) {
+            Codes::clear(image, pending_.leaf, pending_.span - 1);
+        }
+        return image;
+    }
+
+    /// The first thing that every call does.
+    void recover(auto& io) {
+        if (!in_doubt_) {
+            return;
+        }
+        if (doubt_at_ != 0) {
+            io.write(doubt_at_, std::span{&doubt_, 1});
+        }
+        free_pending(io);
+        if (io.ok()) {
+            in_doubt_ = false;
+            doubt_at_ = 0;
+        }
+    }
+
+    /// Frees the pending block on the medium.
+    void free_pending(auto& io) {
+        if (pending_.span == 0) {
+            return;
+        }
+        io.write(place_of(pending_.leaf), std::span{&pending_byte_, 1});
+        if (io.ok()) {
+            cache_.set(group_, Codes::byte_of(pending_.leaf), pending_byte_);
+            pending_ = {};
+        } else {
+            in_doubt_ = true;
+            cache_.forget(group_);
+        }
+    }
+
+    /// Tells the medium all that it does not know.
+    void complete(auto& io) {
+        free_pending(io);
+        if (published_ == actual_ || !io.ok()) {
+            return;
+        }
+        const bool every = published_ == unknown;
+        published_ = unknown;
+        summaries_.publish(io, group_, actual_, every);
+        if (io.ok()) {
+            published_ = actual_;
+        }
+    }
+
+    /// Makes a group current. Precondition: the medium knows everything, `summary` included.
+    void move_to(address group, std::uint8_t summary) noexcept {
+        group_ = group;
+        published_ = actual_ = summary;
+    }
+
+    /// Writes a block of the current group down, and the end of the pending one. `image` is what
+    /// `load_current` gave.
+    void take(auto& io, group_image& image, address leaf, unsigned order) {
+        const unsigned byte = Codes::byte_of(leaf);
+        const std::byte before = image[byte];
+        Codes::put(image, leaf, order);
+        if (pending_.span != 0 && byte != Codes::byte_of(pending_.leaf) &&
+            pending_.leaf - leaf < block_length(order)) {
+            // A write that is torn must not leave a block within another.
+            free_pending(io);
+        }
+        unsigned from = byte;
+        unsigned to = byte;
+        if (pending_.span != 0) {
+            const unsigned other = Codes::byte_of(pending_.leaf);
+            from = lesser(from, other);
+            to = other > to ? other : to;
+        }
+        io.write(place_of(leaf) - (byte - from), std::span(image).subspan(from, to - from + 1));
+        if (io.ok()) {
+            cache_.put(group_, image);
+            pending_ = {};
+            actual_ = summaries_.summary(group_, image);
+        } else {
+            in_doubt_ = true;
+            doubt_at_ = place_of(leaf);
+            doubt_ = before;
+            cache_.forget(group_);
+        }
+    }
+
+    /// The medium says already that the pending block is in use.
+    void take_pending() noexcept {
+        actual_ = kept_;
+        pending_ = {};
+    }
+
+    /// Makes a block pending instead of the one that is, and its group current. `image` is what
+    /// `load` gave for the group.
+    void put_off(auto& io, group_image image, const free_block& block) {
+        const address group = block.leaf >> layout_type::group_shift;
+        const free_block before = pending_;
+        if (group != group_) {
+            complete(io);
+        } else {
+            free_pending(io);
+        }
+        if (!io.ok()) {
+            return;
+        }
+        if (group != group_) {
+            move_to(group, summaries_.summary(group, image));
+        } else if (before.span != 0) {
+            Codes::clear(image, before.leaf, before.span - 1);
+        }
+        pending_ = block;
+        kept_ = actual_;
+        Codes::clear(image, block.leaf, block.span - 1);
+        pending_byte_ = image[Codes::byte_of(block.leaf)];
+        actual_ = summaries_.summary(group_, image);
+    }
+
+    /// The summary of the current group on the medium, made known if a failed write left it in
+    /// doubt.
+    [[nodiscard]] std::uint8_t published(auto& io) {
+        if (published_ == unknown) {
+            complete(io);
+        }
+        return published_;
+    }
+    /// Whether all this is as it should be. Precondition: the medium has no bytes in doubt.
+    [[nodiscard]] bool agrees(auto& io) {
+        if (group_ == none) {
+            return pending_.span == 0;
+        }
+        group_image image = load(io, group_);
+        if (pending_.span != 0) {
+            const unsigned order = pending_.span - 1;
+            if (summaries_.summary(group_, image) != kept_ ||
+                Codes::span_at(image, pending_.leaf) != pending_.span) {
+                return false;
+            }
+            Codes::clear(image, pending_.leaf, order);
+            if (image[Codes::byte_of(pending_.leaf)] != pending_byte_) {
+                return false;
+            }
+        }
+        return summaries_.summary(group_, image) == actual_;
+    }
+
+private:
+    /// Is no summary.
+    static constexpr std::uint8_t unknown = 0xFF;
+
+    [[nodiscard]] address place_of(address leaf) const noexcept {
+        return layout().place_of(0, leaf >> Codes::leaves_per_byte_shift);
+    }
+
+    summaries_type summaries_{};
+    address group_ = none;
+    free_block pending_{};
+    /// Where a byte is in doubt besides that of the pending block; 0: nowhere.
+    address doubt_at_ = 0;
+    std::byte doubt_{};
+    bool in_doubt_ = false;
+    /// The byte of the pending block without it.
+    std::byte pending_byte_{};
+    /// Summary of the current group: with the pending block in use, with it free, on the medium.
+    std::uint8_t kept_ = 0;
+    std::uint8_t actual_ = 0;
+    std::uint8_t published_ = 0;
+    [[no_unique_address]] group_cache<CacheBytes / group_bytes> cache_{};
+};
+
+} // namespace vmem::detail
+
+// ========================================================================================
+// vmem/detail/span_io.hpp
+#define VMEM_DETAIL_SPAN_IO_HPP
+
+namespace vmem::detail {
+
+/// Bytes of a medium, with an error that sticks: after the first failure reads leave their span as
+/// it was and writes do nothing, so that a sequence of them is checked once, where it matters.
+template <class Medium>
+class span_io {
+    static_assert(storage_traits<Medium>::read_size == 1 && storage_traits<Medium>::write_size == 1,
+                  "non-resident allocator: the medium must be byte-addressable; put a page cache "
+                  "over it");
+
+public:
+    explicit span_io(Medium& medium) noexcept : medium_(medium) {}
+
+    void read(address from, std::span<std::byte> out) {
+        if (outcome_) {
+            outcome_ = medium_.read(from, out);
+        }
+    }
+    void write(address to, std::span<const std::byte> in) {
+        if (outcome_) {
+            outcome_ = medium_.write(to, in);
+        }
+    }
+    /// Makes the sequence fail for a reason of the caller's.
+    void fail(errc code) {
+        if (outcome_) {
+            outcome_ = failure(code);
+        }
+    }
+    [[nodiscard]] bool ok() const noexcept { return outcome_.has_value(); }
+    [[nodiscard]] const result<void>& outcome() const noexcept { return outcome_; }
+
+private:
+    Medium& medium_;
+    result<void> outcome_;
+};
+
+} // namespace vmem::detail
+
+// ========================================================================================
+// vmem/detail/group_allocator.hpp
+#define VMEM_DETAIL_GROUP_ALLOCATOR_HPP
+
+namespace vmem::detail {
+
+/// What the non-resident buddy and block allocators have in common: everything but the requests.
+/// Grants blocks of `2^order` leaves of `2^BlockShift` bytes; `Codes` writes them down. See
+/// `group_layout` for what is on the medium, and `group_cursor` for what is not yet.
+template <unsigned BlockShift, class Codes, std::size_t CacheBytes>
+class group_allocator {
+    static_assert(CacheBytes % group_bytes == 0,
+                  "non-resident allocator: CacheBytes must be a multiple of 64; 0 is allowed");
+    using cursor = group_cursor<BlockShift, Codes, CacheBytes>;
+    using layout_type = typename cursor::layout_type;
+    using census_type = group_census<BlockShift, Codes>;
+
+public:
+    /// On `[begin, end)`; 0 for a range that is too small.
+    [[nodiscard]] static constexpr io_bound worst_case_allocate(address begin,
+                                                                address end) noexcept {
+        const auto layout = layout_type::make(begin, end);
+        return layout ? (*layout).allocate_bound() : io_bound{};
+    }
+    [[nodiscard]] static constexpr io_bound worst_case_deallocate(address begin,
+                                                                  address end) noexcept {
+        const auto layout = layout_type::make(begin, end);
+        return layout ? (*layout).deallocate_bound() : io_bound{};
+    }
+
+    [[nodiscard]] auto format(auto& medium, address begin, address end, std::uint32_t id)
+        -> result<void> {
+        return start(medium, begin, end, id, true);
+    }
+    [[nodiscard]] auto open(auto& medium, address begin, address end, std::uint32_t id)
+        -> result<void> {
+        return start(medium, begin, end, id, false);
+    }
+
+    [[nodiscard]] auto settle(auto& medium) -> result<void> {
+        span_io io(medium);
+        cursor_.recover(io);
+        cursor_.complete(io);
+        return io.outcome();
+    }
+
+    /// A block of `2^order` leaves at a multiple of `2^need` leaves. Precondition: `need` is not
+    /// less than `order`; where it is more, a free block of that size is split.
+    [[nodiscard]] auto allocate(auto& medium, unsigned order, unsigned need) -> result<address> {
+        if (need >= static_cast<unsigned>(std::bit_width(layout().last()))) {
+            return failure(errc::out_of_memory);
+        }
+        span_io io(medium);
+        cursor_.recover(io);
+        address leaf = cursor_.pending().leaf;
+        if (io.ok() && cursor_.pending().span == order + 1 && leaf % block_length(need) == 0) {
+            cursor_.take_pending();
+        } else {
+            leaf = take(io, order, need);
+        }
+        if (!io.ok()) {
+            return failure(io.outcome().error());
+        }
+        leaves_ += block_length(order);
+        ++blocks_;
+        return leaf << BlockShift;
+    }
+
+    [[nodiscard]] auto deallocate(auto& medium, address at) -> result<void> {
+        const address leaf = at >> BlockShift;
+        if (at != leaf << BlockShift || leaf < layout().first() || leaf >= layout().last()) {
+            return failure(errc::foreign_pointer);
+        }
+        span_io io(medium);
+        cursor_.recover(io);
+        if (io.ok() && cursor_.is_pending(leaf)) {
+            return failure(errc::double_free);
+        }
+        const group_image image = cursor_.load(io, leaf >> layout_type::group_shift);
+        if (!io.ok()) {
+            return io.outcome();
+        }
+        const unsigned span = Codes::span_at(image, leaf);
+        if (span == 0) {
+            return failure(refusal(io, image, leaf));
+        }
+        // A damaged byte may state any size.
+        if (!fits(leaf, span - 1)) {
+            return failure(errc::corrupt);
+        }
+        cursor_.put_off(io, image, {.leaf = leaf, .span = span});
+        if (io.ok()) {
+            leaves_ -= block_length(span - 1);
+            --blocks_;
+        }
+        return io.outcome();
+    }
+
+    /// Span (order + 1) of the largest free block; 0 if there is none.
+    [[nodiscard]] auto largest(auto& medium) -> result<unsigned> {
+        if (layout().last() == 0) {
+            return 0U;
+        }
+        span_io io(medium);
+        cursor_.recover(io);
+        address group = cursor_.group();
+        std::uint8_t summary = cursor_.summary();
+        if (group == cursor::none) {
+            group = layout().groups(0).first;
+            summary = cursor_.summaries().summary(group, cursor_.load(io, group));
+        }
+        const unsigned span = cursor_.summaries().largest(io, group, summary);
+        if (!io.ok()) {
+            return failure(io.outcome().error());
+        }
+        return span;
+    }
+
+    [[nodiscard]] auto invariants_hold(auto& medium) -> result<bool> {
+        if (layout().last() == 0) {
+            return true;
+        }
+        span_io io(medium);
+        cursor_.recover(io);
+        const std::uint8_t published = cursor_.published(io);
+        census_type census(cursor_.summaries());
+        bool agree = census.agrees(io, cursor_.group(), published);
+        const unsigned span = cursor_.pending().span;
+        agree = agree && census.blocks() == blocks_ + (span != 0 ? 1U : 0U) &&
+                census.leaves() == leaves_ + (span != 0 ? block_length(span - 1) : 0);
+        agree = agree && io.ok() && cursor_.agrees(io);
+        if (!io.ok()) {
+            return failure(io.outcome().error());
+        }
+        return agree;
+    }
+
+    [[nodiscard]] nonresident_stats stats() const noexcept {
+        return {.in_use = leaves_ << BlockShift,
+                .blocks = blocks_,
+                .capacity = (layout().last() - layout().first()) << BlockShift};
+    }
+
+private:
+    /// In a group with so much in one piece several requests find room, one after the other.
+    static constexpr unsigned preferred = Codes::most_order == 0 ? 0 : layout_type::group_shift - 1;
+
+    [[nodiscard]] const layout_type& layout() const noexcept { return cursor_.layout(); }
+
+    /// Takes up a range, or nothing if that fails.
+    [[nodiscard]] result<void> start(auto& medium, address begin, address end, std::uint32_t id,
+                                     bool afresh) {
+        *this = {};
+        const auto layout = layout_type::make(begin, end);
+        if (!layout) {
+            return failure(layout.error());
+        }
+        cursor_ = cursor(*layout);
+        span_io io(medium);
+        census_type census(cursor_.summaries());
+        if (afresh) {
+            // A state that is half made must not be taken for the one that was there before.
+            census.erase(io);
+        } else {
+            census.check_signature(io, id);
+        }
+        census.complete(io);
+        if (afresh) {
+            census.sign(io, id);
+        }
+        if (io.ok()) {
+            leaves_ = census.leaves();
+            blocks_ = census.blocks();
+        } else {
+            *this = {};
+        }
+        return io.outcome();
+    }
+
+    /// Takes a block of the current group if there is room, or else of another; returns its leaf.
+    [[nodiscard]] address take(auto& io, unsigned order, unsigned need) {
+        constexpr unsigned group_order = layout_type::group_shift;
+        address leaf = cursor_.pending().leaf;
+        if (!cursor_.has_room(need)) {
+            cursor_.complete(io);
+            leaf = move_to_room(io, need);
+        }
+        if (!io.ok()) {
+            return 0;
+        }
+        group_image image = cursor_.load_current(io);
+        if (need <= group_order) {
+            leaf = choose(image, need);
+        } else if (image != group_image{}) {
+            leaf = layout().last();
+        }
+        // What follows from a summary that is wrong would be worse.
+        if (!fits(leaf, order)) {
+            io.fail(errc::corrupt);
+        }
+        if (io.ok()) {
+            cursor_.take(io, image, leaf, order);
+        }
+        return leaf;
+    }
+
+    /// Makes a group current that has room, or starts with a free block that is larger; returns
+    /// where.
+    [[nodiscard]] address move_to_room(auto& io, unsigned need) {
+        const auto found =
+            cursor_.summaries().search(io, need, need < preferred ? preferred : need);
+        if (found.block.span == 0) {
+            io.fail(errc::out_of_memory);
+        }
+        if (io.ok()) {
+            cursor_.move_to(found.block.leaf >> layout_type::group_shift, found.summary);
+        }
+        return found.block.leaf;
+    }
+
+    /// The first among the smallest free blocks of the current group that are large enough; without
+    /// one, the end of all.
+    [[nodiscard]] address choose(const group_image& image, unsigned need) const noexcept {
+        const number_range leaves = layout().leaves_of(cursor_.group());
+        free_survey found(need, need, Codes::most_order);
+        survey<Codes>(image, leaves.first, leaves.end(), found);
+        const free_block block = found.pick();
+        return block.span != 0 ? place_in(block, need) : layout().last();
+    }
+
+    /// Where in a free block a block of `2^order` leaves goes. What it leaves is the same anywhere,
+    /// but it should not overlap the pending block other than at its first leaf: then both cannot
+    /// change in one write.
+    [[nodiscard]] address place_in(const free_block& block, unsigned order) const noexcept {
+        const free_block& pending = cursor_.pending();
+        if (pending.span == 0 || pending.leaf - block.leaf >= block_length(block.span - 1)) {
+            return block.leaf;
+        }
+        if (pending.span > order) {
+            return pending.leaf;
+        }
+        const address half = block_length(block.span - 1) / 2;
+        return block.span > order + 1 && pending.leaf - block.leaf < half ? block.leaf + half
+                                                                          : block.leaf;
+    }
+
+    /// Whether there can be such a block.
+    [[nodiscard]] bool fits(address leaf, unsigned order) const noexcept {
+        const address length = block_length(order);
+        return leaf % length == 0 && leaf >= layout().first() && leaf < layout().last() &&
+               length <= layout().last() - leaf;
+    }
+
+    /// Why the block at a leaf where none starts cannot be freed.
+    [[nodiscard]] errc refusal(auto& io, const group_image& image, address leaf) const {
+        const number_range leaves = layout().leaves_of(leaf >> layout_type::group_shift);
+        bool inside = false;
+        walk<Codes>(
+            image, leaves.first, leaves.end(),
+            [&](address start, unsigned order) {
+                inside = inside || leaf - start < block_length(order);
+            },
+            [](address, address) {});
+        if constexpr (Codes::most_order > layout_type::group_shift) {
+            inside = inside || is_in_current_large(leaf) ||
+                     cursor_.summaries().is_within_large(io, leaf, cursor_.group());
+        }
+        return !io.ok() ? io.outcome().error() : inside ? errc::foreign_pointer : errc::double_free;
+    }
+
+    [[nodiscard]] bool is_in_current_large(address leaf) const noexcept {
+        return summary_code::is_large(cursor_.summary()) &&
+               leaf - (cursor_.group() << layout_type::group_shift) <
+                   block_length(summary_code::order_in(cursor_.summary()));
+    }
+
+    cursor cursor_{};
+    /// In use.
+    address leaves_ = 0;
+    address blocks_ = 0;
+};
+
+} // namespace vmem::detail
+
+// ========================================================================================
+// vmem/allocator/nonresident_block_allocator.hpp
+#define VMEM_ALLOCATOR_NONRESIDENT_BLOCK_ALLOCATOR_HPP
+
+namespace vmem {
+
+/// Blocks of `BlockSize` bytes, a power of two, at multiples of it; one bit each on the medium. For
+/// objects of one size; an allocation and a deallocation in turn access the medium about once.
+///
+/// On the medium: a bit per block is the truth; for every 64 bytes of bits a byte tells whether one
+/// of their blocks is free, and for every 256 of those bytes another one does, as far as that goes.
+/// What power cuts do, and what `open` and the cache cost, is the same as for
+/// `nonresident_buddy_allocator`: at most one block is leaked, none is granted twice; the state
+/// takes `1 / (8 * BlockSize)` of the range. No write does two things at a time here.
+template <std::size_t BlockSize, std::size_t CacheBytes = 64>
+class nonresident_block_allocator {
+    static_assert(std::has_single_bit(BlockSize) && BlockSize <= (std::size_t{1} << 30),
+                  "nonresident_block_allocator: BlockSize must be a power of two");
+    static constexpr unsigned block_shift = static_cast<unsigned>(std::countr_zero(BlockSize));
+    using core = detail::group_allocator<block_shift, detail::bit_codes, CacheBytes>;
+
+public:
+    static constexpr std::uint32_t media_id = 0x424B0000U | block_shift;
+    static constexpr address max_address = (std::numeric_limits<address>::max)();
+
+    /// Most accesses of one call of `allocate` on the range `[begin, end)`, unless the call before
+    /// failed with an error of the medium: that costs up to two writes more.
+    [[nodiscard]] static constexpr io_bound worst_case_allocate(address begin,
+                                                                address end) noexcept {
+        return core::worst_case_allocate(begin, end);
+    }
+    /// The same for `deallocate`.
+    [[nodiscard]] static constexpr io_bound worst_case_deallocate(address begin,
+                                                                  address end) noexcept {
+        return core::worst_case_deallocate(begin, end);
+    }
+    /// Most reads of one call of either.
+    [[nodiscard]] static constexpr unsigned worst_case_reads(address begin, address end) noexcept {
+        return detail::larger(worst_case_allocate(begin, end).reads,
+                              worst_case_deallocate(begin, end).reads);
+    }
+    /// Most writes of one call of either.
+    [[nodiscard]] static constexpr unsigned worst_case_writes(address begin, address end) noexcept {
+        return detail::larger(worst_case_allocate(begin, end).writes,
+                              worst_case_deallocate(begin, end).writes);
+    }
+
+    /// Makes all of `[begin, end)` free but the state at its beginning. Errors: wrong_size if the
+    /// range is too small; the medium's.
+    template <storage Medium>
+    [[nodiscard]] result<void> format(Medium& medium, address begin, address end) {
+        return core_.format(medium, begin, end, media_id);
+    }
+
+    /// Takes up what is there. Reads the whole state; writes the summaries that a power cut kept
+    /// from being written. Errors: those of `format`; corrupt if there is no such state, or one
+    /// that this allocator cannot have written; geometry_mismatch if it is that of another range.
+    template <storage Medium>
+    [[nodiscard]] result<void> open(Medium& medium, address begin, address end) {
+        return core_.open(medium, begin, end, media_id);
+    }
+
+    /// Writes what was put off, so that a power cut leaks nothing. At most `worst_case_writes`.
+    template <storage Medium>
+    [[nodiscard]] result<void> settle(Medium& medium) {
+        return core_.settle(medium);
+    }
+
+    /// Grants a block. Errors: zero_size; misaligned (not powers of two, or `within` too small);
+    /// out_of_memory if no block is free, and for a size or an alignment beyond `BlockSize`;
+    /// corrupt; the medium's.
+    template <storage Medium>
+    [[nodiscard]] result<address> allocate(Medium& medium, block_request request) {
+        if (const auto valid = detail::check_request(request); !valid) {
+            return failure(valid.error());
+        }
+        if (request.size > BlockSize || request.align > BlockSize) {
+            return failure(errc::out_of_memory);
+        }
+        return core_.allocate(medium, 0, 0);
+    }
+
+    /// Errors: double_free if the block is free; foreign_pointer if `block` is not the first
+    /// address of one; the medium's.
+    template <storage Medium>
+    [[nodiscard]] result<void> deallocate(Medium& medium, address block) {
+        return core_.deallocate(medium, block);
+    }
+
+    /// Bytes: `BlockSize`, or 0 when full. A read per level of summaries, and one of a group.
+    template <storage Medium>
+    [[nodiscard]] result<address> largest_free(Medium& medium) {
+        const auto span = core_.largest(medium);
+        if (!span) {
+            return failure(span.error());
+        }
+        return *span == 0 ? address{0} : address{BlockSize};
+    }
+
+    /// Whether the state on the medium is one that this allocator wrote, and all of its parts and
+    /// this object agree. Reads all of it.
+    template <storage Medium>
+    [[nodiscard]] result<bool> invariants_hold(Medium& medium) {
+        return core_.invariants_hold(medium);
+    }
+
+    /// Does not access the medium.
+    template <storage Medium>
+    [[nodiscard]] result<nonresident_stats> stats(Medium&) {
+        return core_.stats();
+    }
+
+private:
+    core core_;
+};
+static_assert(nonresident_allocator<nonresident_block_allocator<64>, storage_archetype>);
+static_assert(nonresident_allocator<nonresident_block_allocator<64, 0>, storage_archetype>);
+
+} // namespace vmem
+
+// ========================================================================================
+// vmem/allocator/nonresident_buddy_allocator.hpp
+#define VMEM_ALLOCATOR_NONRESIDENT_BUDDY_ALLOCATOR_HPP
+
+namespace vmem {
+
+/// Blocks of a power of two of bytes (Knuth, TAOCP 1, 2.5, the buddy system), at multiples of their
+/// size, on a range of any size. Made for media on which an access costs more than its bytes: an
+/// allocation and a deallocation together access a range of up to 1 MiB (with `MinBlock` 16) at
+/// most 8 times, less than 3 times in the mean of a random workload, and not at all when the block
+/// that was freed last is asked for again.
+///
+/// On the medium: two bits per `MinBlock` bytes say where blocks start and how large they are, and
+/// are the truth; for every 64 bytes of that a byte tells the largest free block, and for every 256
+/// of those bytes another one does, as far as that goes. A block comes and goes with a single
+/// byte, so that no power cut leaves half a block, in whatever order the rest was written.
+///
+/// The write that frees a block is put off until the next call, which can often spare it or join it
+/// to its own; until then, or until `settle`, a power cut leaks that block. No more than one block
+/// is ever leaked: the one freed last, or the one that an interrupted call was about to grant or
+/// free. If a write is torn that does both, it may be two. No block is granted twice. All that
+/// presumes a medium that stores writes in the order in which they are made.
+///
+/// `open` reads the whole state, `1 / (4 * MinBlock)` of the range, once. RAM: about ten words, and
+/// `CacheBytes`, a multiple of 64: copies of the groups of 64 bytes that were used last. A heap
+/// has frames for that; there 0 is best.
+template <std::size_t MinBlock = 16, std::size_t CacheBytes = 64>
+class nonresident_buddy_allocator {
+    static_assert(std::has_single_bit(MinBlock) && MinBlock <= (std::size_t{1} << 30),
+                  "nonresident_buddy_allocator: MinBlock must be a power of two");
+    static constexpr unsigned block_shift = static_cast<unsigned>(std::countr_zero(MinBlock));
+    using core = detail::group_allocator<block_shift, detail::buddy_codes, CacheBytes>;
+
+public:
+    static constexpr std::uint32_t media_id = 0x42440000U | block_shift;
+    static constexpr address max_address = (std::numeric_limits<address>::max)();
+
+    /// Most accesses of one call of `allocate` on the range `[begin, end)`, unless the call before
+    /// failed with an error of the medium: that costs up to two writes more.
+    [[nodiscard]] static constexpr io_bound worst_case_allocate(address begin,
+                                                                address end) noexcept {
+        return core::worst_case_allocate(begin, end);
+    }
+    /// The same for `deallocate`.
+    [[nodiscard]] static constexpr io_bound worst_case_deallocate(address begin,
+                                                                  address end) noexcept {
+        return core::worst_case_deallocate(begin, end);
+    }
+    /// Most reads of one call of either.
+    [[nodiscard]] static constexpr unsigned worst_case_reads(address begin, address end) noexcept {
+        return detail::larger(worst_case_allocate(begin, end).reads,
+                              worst_case_deallocate(begin, end).reads);
+    }
+    /// Most writes of one call of either.
+    [[nodiscard]] static constexpr unsigned worst_case_writes(address begin, address end) noexcept {
+        return detail::larger(worst_case_allocate(begin, end).writes,
+                              worst_case_deallocate(begin, end).writes);
+    }
+
+    /// Makes all of `[begin, end)` free but the state at its beginning. Errors: wrong_size if the
+    /// range is too small; the medium's.
+    template <storage Medium>
+    [[nodiscard]] result<void> format(Medium& medium, address begin, address end) {
+        return core_.format(medium, begin, end, media_id);
+    }
+
+    /// Takes up what is there. Reads the whole state; writes the summaries that a power cut kept
+    /// from being written. Errors: those of `format`; corrupt if there is no such state, or one
+    /// that this allocator cannot have written; geometry_mismatch if it is that of another range.
+    template <storage Medium>
+    [[nodiscard]] result<void> open(Medium& medium, address begin, address end) {
+        return core_.open(medium, begin, end, media_id);
+    }
+
+    /// Writes what was put off, so that a power cut leaks nothing. At most `worst_case_writes`.
+    template <storage Medium>
+    [[nodiscard]] result<void> settle(Medium& medium) {
+        return core_.settle(medium);
+    }
+
+    /// Grants the power of two that is not less than `size` and `MinBlock`. An alignment beyond
+    /// that needs a free block of that alignment's size. Errors: zero_size; misaligned (not powers
+    /// of two, or `within` too small); out_of_memory; corrupt; the medium's.
+    template <storage Medium>
+    [[nodiscard]] result<address> allocate(Medium& medium, block_request request) {
+        if (const auto valid = detail::check_request(request); !valid) {
+            return failure(valid.error());
+        }
+        const unsigned order = order_of(request.size);
+        const unsigned need = order_of(request.align);
+        return core_.allocate(medium, order, need > order ? need : order);
+    }
+
+    /// Errors: double_free if `block` is an address in free memory; foreign_pointer if it is
+    /// not the first of a block in use otherwise; the medium's.
+    template <storage Medium>
+    [[nodiscard]] result<void> deallocate(Medium& medium, address block) {
+        return core_.deallocate(medium, block);
+    }
+
+    /// Bytes, a power of two; 0 when full. A read per level of summaries, and one of a group.
+    template <storage Medium>
+    [[nodiscard]] result<address> largest_free(Medium& medium) {
+        const auto span = core_.largest(medium);
+        if (!span) {
+            return failure(span.error());
+        }
+        return *span == 0 ? address{0} : address{MinBlock} << (*span - 1);
+    }
+
+    /// Whether the state on the medium is one that this allocator wrote, and all of its parts and
+    /// this object agree. Reads all of it.
+    template <storage Medium>
+    [[nodiscard]] result<bool> invariants_hold(Medium& medium) {
+        return core_.invariants_hold(medium);
+    }
+
+    /// Counts the blocks in full. Does not access the medium.
+    template <storage Medium>
+    [[nodiscard]] result<nonresident_stats> stats(Medium&) {
+        return core_.stats();
+    }
+
+private:
+    /// Of the smallest block that has so many bytes; `bytes` is not 0.
+    [[nodiscard]] static constexpr unsigned order_of(address bytes) noexcept {
+        return static_cast<unsigned>(std::bit_width((bytes - 1) >> block_shift));
+    }
+
+    core core_;
+};
+static_assert(nonresident_allocator<nonresident_buddy_allocator<>, storage_archetype>);
+static_assert(nonresident_allocator<nonresident_buddy_allocator<16, 0>, storage_archetype>);
 
 } // namespace vmem
 
@@ -813,6 +3309,11 @@ public:
             note(medium_.write(to, std::as_bytes(std::span{&value, 1})));
         }
     }
+    void sync() {
+        if (outcome_) {
+            note(medium_.sync());
+        }
+    }
     /// Makes the sequence fail for a reason of the caller's.
     void fail(errc code) {
         if (outcome_) {
@@ -856,8 +3357,8 @@ namespace vmem {
 /// `allocate` looks at no more than 8 blocks of each size class, smallest first; only when none
 /// fits does it look at every free block. `deallocate` touches the block, its two neighbours and at
 /// most two entries of the list of each. After an I/O error every header is read once; at an `open`
-/// of what was not settled, twice. A damaged word is found before it leads to a write elsewhere.
-/// RAM: two words and two flags.
+/// of what was not settled, twice. The first change after `settle` syncs the medium once. A damaged
+/// word is found before it leads to a write elsewhere. RAM: two words and two flags.
 template <std::unsigned_integral Word>
 class basic_nonresident_linked_list_allocator {
     using chain = detail::block_chain<Word>;
@@ -908,12 +3409,14 @@ public:
         return io.outcome();
     }
 
-    /// Marks the state on the medium as complete; for the moment before the medium is flushed.
+    /// Syncs the medium, and then marks the state on it as complete: the mark must not be there
+    /// before what it speaks of. It lasts when the caller syncs once more.
     template <storage Medium>
     [[nodiscard]] result<void> settle(Medium& medium) {
         io_on<Medium> io(medium);
         refresh(io);
         if (!settled_) {
+            io.sync();
             io.put(chain_.settled_at(), 1);
             settled_ = io.ok();
         }
@@ -1052,11 +3555,12 @@ private:
     }
 
     /// Called before the first word changes: from now on the medium, and until `finish` the derived
-    /// words, are incomplete.
+    /// words, are incomplete. The medium must say so before anything else reaches it.
     void start(auto& io) {
         stale_ = true;
         if (settled_) {
             io.put(chain_.settled_at(), 0);
+            io.sync();
             settled_ = !io.ok();
         }
     }
@@ -1202,9 +3706,691 @@ private:
     bool stale_ = false;
 };
 
-/// With 32-bit words: up to 4 GiB of virtual memory.
+/// With 32-bit words: an end of at most 4 GiB - 1 byte.
 using nonresident_linked_list_allocator = basic_nonresident_linked_list_allocator<std::uint32_t>;
 static_assert(nonresident_allocator<nonresident_linked_list_allocator, storage_archetype>);
+
+} // namespace vmem
+
+// ========================================================================================
+// vmem/detail/block_flags.hpp
+#define VMEM_DETAIL_BLOCK_FLAGS_HPP
+
+namespace vmem::detail {
+
+/// Two flags per granule of an arena: a live block starts here; a free block ends here. As no two
+/// free blocks are neighbours, these tell of each block that starts at a known granule whether it
+/// is live, and whether the block before it is free. Nothing else needs to be known of a live
+/// block.
+class block_flags {
+    struct group {
+        std::uint32_t starts = 0;
+        std::uint32_t ends = 0;
+    };
+    /// Granules in a group.
+    static constexpr std::size_t per_group = 32;
+
+public:
+    static constexpr std::size_t alignment = alignof(group);
+    /// Room for the flags of granules 0 to `last`, in bytes.
+    [[nodiscard]] static constexpr std::size_t bytes_for(std::size_t last) noexcept {
+        return (last / per_group + 1) * sizeof(group);
+    }
+
+    block_flags() noexcept = default;
+    /// No flag is set in the `bytes_for(last)` bytes at `at`. O(last).
+    block_flags(void* at, std::size_t last) noexcept : groups_(static_cast<group*>(at)) {
+        for (std::size_t i = 0; i <= last / per_group; ++i) {
+            ::new (static_cast<void*>(groups_ + i)) group{};
+        }
+    }
+
+    [[nodiscard]] bool starts(std::size_t at) const noexcept {
+        return (of(at).starts & bit(at)) != 0;
+    }
+    void set_start(std::size_t at) const noexcept { of(at).starts |= bit(at); }
+    void clear_start(std::size_t at) const noexcept { of(at).starts &= ~bit(at); }
+
+    [[nodiscard]] bool ends(std::size_t at) const noexcept { return (of(at).ends & bit(at)) != 0; }
+    void set_end(std::size_t at) const noexcept { of(at).ends |= bit(at); }
+    void clear_end(std::size_t at) const noexcept { of(at).ends &= ~bit(at); }
+
+    /// The first granule from `at` on that has a flag. Precondition: there is one.
+    [[nodiscard]] std::size_t next(std::size_t at) const noexcept {
+        std::size_t i = at / per_group;
+        std::uint32_t found =
+            (groups_[i].starts | groups_[i].ends) & (~std::uint32_t{0} << (at % per_group));
+        while (found == 0) {
+            ++i;
+            found = groups_[i].starts | groups_[i].ends;
+        }
+        return i * per_group + static_cast<unsigned>(std::countr_zero(found));
+    }
+
+private:
+    [[nodiscard]] static constexpr std::uint32_t bit(std::size_t at) noexcept {
+        return std::uint32_t{1} << (at % per_group);
+    }
+    [[nodiscard]] group& of(std::size_t at) const noexcept { return groups_[at / per_group]; }
+
+    group* groups_ = nullptr;
+};
+
+} // namespace vmem::detail
+
+// ========================================================================================
+// vmem/detail/segregated_lists.hpp
+#define VMEM_DETAIL_SEGREGATED_LISTS_HPP
+
+namespace vmem::detail {
+
+/// The free blocks of an arena in doubly linked lists, one for each class of sizes: the two levels
+/// of TLSF (Masmano et al., "TLSF: a new dynamic memory allocator for real-time systems", ECRTS
+/// 2004), laid end to end. Each power of two is divided into 2^SecondLevelBits classes; below
+/// 2^(SecondLevelBits + 1) each size is a class of its own, so that one formula serves both levels.
+///
+/// Sizes are in granules of `GranuleWords` words of type `Index`. Blocks are named by the index of
+/// their first word, counted from `base`; 0 is none. The first words of the arena are the heads of
+/// the lists: word c + 1 is that of class c. A free block holds the block before it, the block
+/// after it, and its size, and ends with its size once more. As word c + 1 is where a block with
+/// the index c would name its successor, a list needs no special case for its head.
+/// All operations are O(1).
+template <class Index, std::size_t GranuleWords, unsigned SecondLevelBits, std::size_t MaxSize>
+class segregated_lists {
+    using bits = std::size_t;
+    static constexpr unsigned digits = std::numeric_limits<bits>::digits;
+    static_assert(GranuleWords >= 4, "segregated_lists: a granule must hold a free block");
+
+public:
+    /// Sizes below it share no list, and one word of bits covers them.
+    static constexpr std::size_t exact =
+        lesser(std::size_t{digits}, std::size_t{2} << SecondLevelBits);
+
+    [[nodiscard]] static constexpr std::size_t class_of(std::size_t size) noexcept {
+        const unsigned shift = shift_of(size);
+        return (std::size_t{shift} << SecondLevelBits) + (size >> shift);
+    }
+    /// The first class in which every block has that size.
+    [[nodiscard]] static constexpr std::size_t class_above(std::size_t size) noexcept {
+        const unsigned shift = shift_of(size);
+        const std::size_t step = std::size_t{1} << shift;
+        return (std::size_t{shift} << SecondLevelBits) + ((size + (step - 1)) >> shift);
+    }
+    /// Words at the start of an arena in which no block is larger than `size`.
+    [[nodiscard]] static constexpr std::size_t head_words(std::size_t size) noexcept {
+        return class_of(size) + 2;
+    }
+
+    segregated_lists() noexcept = default;
+    /// The arena's first `head_words(largest)` words must be 0.
+    explicit segregated_lists(std::size_t largest) noexcept : classes_(class_of(largest) + 1) {}
+
+    [[gnu::always_inline]] void insert(std::byte* base, std::size_t block,
+                                       std::size_t size) noexcept {
+        if (size < exact) [[likely]] {
+            insert_exact(base, block, size);
+        } else {
+            insert_large(base, block, size);
+        }
+    }
+
+    [[gnu::always_inline]] void remove(std::byte* base, std::size_t block) noexcept {
+        const std::size_t before = word(base, block);
+        const std::size_t after = word(base, block + 1);
+        set(base, before + 1, after);
+        set(base, after, before);
+        if (after == 0 && before < classes_) {
+            vacate(before);
+        }
+    }
+
+    /// Bit s is set where a block of size s is free, s >= `size`. Precondition: `size` < `exact`.
+    [[nodiscard]] bits exact_fits(std::size_t size) const noexcept {
+        constexpr bits below_exact = ~bits{0} >> (digits - exact);
+        return occupied_[0] & (~bits{0} << size) & below_exact;
+    }
+
+    struct found {
+        std::size_t block;
+        std::size_t size;
+    };
+
+    /// Removes a block of the smallest size in `fits`, which is not 0.
+    [[nodiscard, gnu::always_inline]] found take_exact(std::byte* base, bits fits) noexcept {
+        const auto size = static_cast<unsigned>(std::countr_zero(fits));
+        const std::size_t block = word(base, size + 1);
+        const std::size_t after = word(base, block + 1);
+        set(base, size + 1, after);
+        set(base, after, size);
+        occupied_[0] ^= bits{after == 0} << size;
+        return {block, size};
+    }
+    /// As `insert`. Precondition: `size` < `exact`.
+    [[gnu::always_inline]] void insert_exact(std::byte* base, std::size_t block,
+                                             std::size_t size) noexcept {
+        occupied_[0] |= bits{1} << size;
+        link(base, block, size, size);
+    }
+
+    /// A block of at least `size`, as small as can be told without a search; its index is 0 if
+    /// there is none. It stays in its list.
+    [[nodiscard]] found find(const std::byte* base, std::size_t size) const noexcept {
+        const std::size_t wanted = class_above(size);
+        std::size_t at = wanted / digits;
+        if (at >= occupied_.size()) {
+            return {0, 0};
+        }
+        bits fits = occupied_[at] & (~bits{0} << (wanted % digits));
+        if (fits == 0) {
+            const bits later = summary_ & (~bits{1} << at);
+            if (later == 0) {
+                return first_of_own_class(base, size);
+            }
+            at = static_cast<unsigned>(std::countr_zero(later));
+            fits = occupied_[at];
+        }
+        return first_of(base, at * digits + static_cast<unsigned>(std::countr_zero(fits)));
+    }
+
+    /// The size of the largest block that `find` finds; 0 if there is none.
+    [[nodiscard]] std::size_t largest(const std::byte* base) const noexcept {
+        const auto at = static_cast<unsigned>(std::bit_width(summary_ | 1)) - 1;
+        return occupied_[at] == 0 ? 0 : first_of(base, at * digits + top_bit(occupied_[at])).size;
+    }
+
+    /// Whether the lists are sound, in an arena of `words` words: heads and bits agree, the links
+    /// of neighbours match, and each block is in the list for its size. Returns the number of
+    /// blocks in them, or -1. O(blocks): a list that runs in a circle is found out by a link that
+    /// does not match.
+    [[nodiscard]] std::ptrdiff_t count(const std::byte* base, std::size_t words) const noexcept {
+        std::ptrdiff_t counted = 0;
+        for (std::size_t cls = 0; cls < classes_; ++cls) {
+            const bool occupied = (occupied_[cls / digits] >> (cls % digits) & 1) != 0;
+            std::size_t before = cls;
+            std::size_t block = word(base, cls + 1);
+            if (occupied != (block != 0) || (occupied && !noted(cls / digits))) {
+                return -1;
+            }
+            while (block != 0) {
+                if (block > words - GranuleWords || word(base, block) != before ||
+                    size_of(base, block) == 0 || class_of(size_of(base, block)) != cls) {
+                    return -1;
+                }
+                ++counted;
+                before = block;
+                block = word(base, block + 1);
+            }
+        }
+        return counted;
+    }
+
+    [[nodiscard]] static std::size_t size_of(const std::byte* base, std::size_t block) noexcept {
+        return word(base, block + 2);
+    }
+    /// Size of the free block that ends before word `end`.
+    [[nodiscard]] static std::size_t size_before(const std::byte* base, std::size_t end) noexcept {
+        return word(base, end - 1);
+    }
+
+private:
+    [[nodiscard]] static constexpr unsigned shift_of(std::size_t size) noexcept {
+        return top_bit(size | std::size_t{1} << SecondLevelBits) - SecondLevelBits;
+    }
+    [[nodiscard]] static constexpr unsigned top_bit(bits value) noexcept {
+        return static_cast<unsigned>(std::bit_width(value)) - 1;
+    }
+
+    [[nodiscard]] bool noted(std::size_t bit_word) const noexcept {
+        return bit_word == 0 || (summary_ >> bit_word & 1) != 0;
+    }
+
+    [[nodiscard, gnu::always_inline]] static std::size_t word(const std::byte* base,
+                                                              std::size_t at) noexcept {
+        return load<Index>(base + at * sizeof(Index));
+    }
+    [[gnu::always_inline]] static void set(std::byte* base, std::size_t at,
+                                           std::size_t value) noexcept {
+        store(base + at * sizeof(Index), static_cast<Index>(value));
+    }
+
+    [[gnu::always_inline]] static void link(std::byte* base, std::size_t block, std::size_t size,
+                                            std::size_t cls) noexcept {
+        const std::size_t after = word(base, cls + 1);
+        set(base, block, cls);
+        // Between two stores to neighbours, or the compiler would join them in a vector register.
+        set(base, after, block);
+        set(base, block + 1, after);
+        set(base, cls + 1, block);
+        set(base, block + 2, size);
+        set(base, block + size * GranuleWords - 1, size);
+    }
+
+    [[gnu::noinline]] void insert_large(std::byte* base, std::size_t block,
+                                        std::size_t size) noexcept {
+        const std::size_t cls = class_of(size);
+        occupied_[cls / digits] |= bits{1} << (cls % digits);
+        summary_ |= bits{1} << (cls / digits);
+        link(base, block, size, cls);
+    }
+
+    [[gnu::noinline]] void vacate(std::size_t cls) noexcept {
+        bits& of_class = occupied_[cls / digits];
+        of_class &= ~(bits{1} << (cls % digits));
+        if (of_class == 0) {
+            summary_ &= ~(bits{1} << (cls / digits));
+        }
+    }
+
+    [[nodiscard]] found first_of(const std::byte* base, std::size_t cls) const noexcept {
+        const std::size_t block = word(base, cls + 1);
+        return {block, size_of(base, block)};
+    }
+    /// Where only a class that also has smaller blocks is left, its first block may do.
+    [[nodiscard]] found first_of_own_class(const std::byte* base, std::size_t size) const noexcept {
+        const std::size_t cls = class_of(size);
+        const found first = cls < classes_ ? first_of(base, cls) : found{0, 0};
+        return first.block != 0 && first.size >= size ? first : found{0, 0};
+    }
+
+    static constexpr std::size_t bit_words = class_of(MaxSize) / digits + 1;
+    static_assert(bit_words <= digits, "segregated_lists: too many classes");
+
+    /// Which lists are not empty.
+    std::array<bits, bit_words> occupied_{};
+    /// Which words of `occupied_` are not 0, the first one excepted.
+    bits summary_ = 0;
+    /// The lists that the arena has heads for.
+    std::size_t classes_ = 0;
+};
+
+} // namespace vmem::detail
+
+// ========================================================================================
+// vmem/allocator/tlsf_allocator.hpp
+#define VMEM_ALLOCATOR_TLSF_ALLOCATOR_HPP
+
+namespace vmem {
+
+namespace detail {
+
+inline constexpr std::size_t size_bits = std::numeric_limits<std::size_t>::digits;
+
+/// 4 GiB, or half of what the processor can address if that is less (bytes).
+inline constexpr std::size_t tlsf_default_arena = std::size_t{1} << lesser(size_bits - 1, 32);
+
+/// With it, the sizes that share no list with others fill one word of bits.
+inline constexpr unsigned tlsf_default_bits = static_cast<unsigned>(std::bit_width(size_bits)) - 2;
+
+} // namespace detail
+
+/// Two-level segregated fit (Masmano et al., "TLSF: a new dynamic memory allocator for real-time
+/// systems", ECRTS 2004): good fit in constant time, without a search. The RAM allocator to take
+/// unless another one is better at what you need.
+///
+/// A block takes its size, rounded up to a multiple of `granule`, and no header. What is known of
+/// it is two bits per granule at the start of the arena. So a block is freed without a look at its
+/// neighbours' memory, and each double free and each foreign pointer is found out. So is a wrong
+/// size, unless it rounds to the same or covers exactly several blocks in a row.
+///
+/// Up to 2^(SecondLevelBits + 1) granules, each size has a list of its own; above, each power of
+/// two has 2^SecondLevelBits lists. A request is served from a list in which every block is large
+/// enough, so that one may be passed over that is larger than the request by less than
+/// 1 / 2^SecondLevelBits of it.
+///
+/// `MaxArena` (bytes): of a larger arena, no more is used. Up to 128 KiB, free blocks have 16-bit
+/// links, and the granule is 8 bytes instead of 16 where `default_alignment` allows.
+///
+/// State: in the arena, one link for each list that an arena of its size needs and two bits per
+/// granule; in the object, one bit for each list and nine words.
+///
+/// Each function is O(1) unless it says otherwise.
+template <std::size_t MaxArena = detail::tlsf_default_arena,
+          unsigned SecondLevelBits = detail::tlsf_default_bits>
+class tlsf_allocator {
+    static_assert(MaxArena / 4 <= 0xFFFFFFFF, "tlsf_allocator: MaxArena is at most 16 GiB");
+    static_assert(SecondLevelBits >= 1 && SecondLevelBits <= 8,
+                  "tlsf_allocator: SecondLevelBits is from 1 to 8");
+
+    using index = std::conditional_t<(MaxArena / 2 <= 0x10000), std::uint16_t, std::uint32_t>;
+
+public:
+    /// Blocks start at and span multiples of it (bytes).
+    static constexpr std::size_t granule = 4 * sizeof(index) > default_alignment
+                                               ? 4 * sizeof(index)
+                                               : default_alignment;
+
+    /// Manages `arena`. O(arena / granule / 32).
+    explicit tlsf_allocator(std::span<std::byte> arena) noexcept {
+        arena = detail::whole_granules(arena, granule, MaxArena);
+        const std::size_t end = arena.size() / granule;
+        const std::size_t heads = detail::align_up(lists::head_words(end) * sizeof(index),
+                                                   detail::block_flags::alignment);
+        const std::size_t state = heads + detail::block_flags::bytes_for(end);
+        if (state + granule > arena.size()) {
+            return;
+        }
+        base_ = arena.data();
+        std::memset(base_, 0, heads);
+        lists_ = lists(end);
+        flags_ = detail::block_flags(base_ + heads, end);
+        end_ = end;
+        // Beyond the last block there seems to be a live one.
+        flags_.set_start(end);
+        const std::size_t first = granules(state);
+        capacity_ = (end - first) * granule;
+        add_free({first, end});
+    }
+    tlsf_allocator(const tlsf_allocator&) = delete;
+    tlsf_allocator& operator=(const tlsf_allocator&) = delete;
+
+    /// With an alignment above `granule`, takes a block that is large enough wherever it lies,
+    /// unless the first one at hand happens to do. Errors: zero_size, misaligned, out_of_memory.
+    [[nodiscard]] result<void*> allocate(std::size_t size,
+                                         std::size_t align = default_alignment) noexcept {
+        if (size - 1 < exact_bytes && detail::is_power_of_two(align) && align <= granule)
+            [[likely]] {
+            const std::size_t count = granules(size);
+            if (const auto fits = lists_.exact_fits(count); fits != 0) [[likely]] {
+                // A copy, for stores to the arena could change the member as far as is known.
+                std::byte* const base = base_;
+                const auto taken = lists_.take_exact(base, fits);
+                const std::size_t first = taken.block / words;
+                flags_.set_start(first);
+                in_use_ += count;
+                if (taken.size != count) {
+                    lists_.insert_exact(base, taken.block + count * words, taken.size - count);
+                } else {
+                    flags_.clear_end(first + count - 1);
+                }
+                return base + taken.block * sizeof(index);
+            }
+        }
+        return allocate_by_class(size, align);
+    }
+
+    /// Errors: zero_size, misaligned, double_free, foreign_pointer.
+    [[nodiscard]] result<void> deallocate(void* p, std::size_t size,
+                                          std::size_t align = default_alignment) noexcept {
+        range block;
+        if (!detail::is_aligned(p, align) || !locate(p, size, block) || !is_live(block))
+            [[unlikely]] {
+            return refuse(p, size, align);
+        }
+        release(block);
+        return {};
+    }
+
+    /// In place where the block shrinks, or where the block behind it is free and large enough;
+    /// else O(1) and a copy. Errors: zero_size, misaligned, double_free, foreign_pointer,
+    /// out_of_memory.
+    [[nodiscard]] result<void*> reallocate(void* p, std::size_t old_size, std::size_t new_size,
+                                           std::size_t align = default_alignment) noexcept {
+        range block;
+        if (!detail::is_aligned(p, align) || !locate(p, old_size, block) || !is_live(block)) {
+            return refuse(p, old_size, align);
+        }
+        if (new_size == 0) {
+            return failure(errc::zero_size);
+        }
+        if (new_size > capacity_) {
+            return out_of_memory();
+        }
+        const std::size_t end = block.first + granules(new_size);
+        if (end < block.end) {
+            flags_.set_start(end);
+            release({end, block.end});
+        } else if (end > block.end && !grow(block.end, end)) {
+            return detail::relocate(*this, p, old_size, new_size, align);
+        }
+        return p;
+    }
+
+    /// The allocator then hands out other blocks than the one whose layout was rebuilt, as its
+    /// lists are in another order. O(arena / granule / 32). Errors: zero_size, misaligned,
+    /// foreign_pointer, out_of_memory.
+    [[nodiscard]] result<void> allocate_at(void* p, std::size_t size,
+                                           std::size_t align = default_alignment) noexcept {
+        range wanted;
+        if (!locate(p, size, wanted) || wanted.first < begin() || !detail::is_aligned(p, align)) {
+            return refuse(p, size, align);
+        }
+        const std::size_t last = flags_.next(wanted.first);
+        if (!is_free(wanted.first) || last < wanted.end - 1) {
+            return out_of_memory();
+        }
+        carve({start_of_next(wanted.first), last + 1}, wanted);
+        return {};
+    }
+
+    /// Bytes; exact.
+    [[nodiscard]] std::size_t largest_free() const noexcept {
+        return capacity_ == 0 ? 0 : lists_.largest(base_) * granule;
+    }
+
+    /// Whether flags, sizes, links and lists agree. O(blocks + arena / granule / 32).
+    [[nodiscard]] bool invariants_hold() const noexcept {
+        std::size_t live = 0;
+        std::ptrdiff_t free_blocks = 0;
+        bool after_free = false;
+        std::size_t at = begin();
+        while (at < end_) {
+            if (flags_.starts(at)) {
+                const std::size_t next = start_of_next(at + 1);
+                live += next - at;
+                at = next;
+                after_free = false;
+            } else {
+                if (after_free || !is_free_block(at)) {
+                    return false;
+                }
+                const std::size_t next = at + lists_.size_of(base_, at * words);
+                if (flags_.next(at) != next - 1) {
+                    return false;
+                }
+                at = next;
+                after_free = true;
+                ++free_blocks;
+            }
+        }
+        return capacity_ == 0 ||
+               (at == end_ && live == in_use_ && lists_.count(base_, end_ * words) == free_blocks);
+    }
+
+    [[nodiscard]] allocator_stats stats() const noexcept {
+        return {.in_use = in_use_ * granule,
+                .peak = peak() * granule,
+                .largest_free = largest_free(),
+                .capacity = capacity_,
+                .failures = failures_};
+    }
+
+private:
+    /// Words of a granule. The lists know a block by the index of its first word.
+    static constexpr std::size_t words = granule / sizeof(index);
+    using lists = detail::segregated_lists<index, words, SecondLevelBits, MaxArena / granule>;
+    static constexpr std::size_t exact_bytes = (lists::exact - 1) * granule;
+
+    /// Granules from `first` up to, but not including, `end`.
+    struct range {
+        std::size_t first;
+        std::size_t end;
+    };
+
+    [[nodiscard]] static constexpr std::size_t granules(std::size_t size) noexcept {
+        return (size + (granule - 1)) / granule;
+    }
+    [[nodiscard]] std::size_t begin() const noexcept { return end_ - capacity_ / granule; }
+
+    /// So that an allocation need not look for a new peak: there can be none but where freeing
+    /// begins, or now.
+    [[gnu::always_inline]] void count_out(std::size_t count) noexcept {
+        peak_ = peak();
+        in_use_ -= count;
+    }
+    [[nodiscard]] std::size_t peak() const noexcept { return in_use_ > peak_ ? in_use_ : peak_; }
+    [[nodiscard]] failure out_of_memory() noexcept {
+        ++failures_;
+        return failure(errc::out_of_memory);
+    }
+
+    /// Where a block of `size` bytes at `p` would be. False if it would not be within the arena.
+    [[nodiscard, gnu::always_inline]] bool locate(const void* p, std::size_t size,
+                                                  range& block) const noexcept {
+        // Rotated, the offset of a misaligned pointer is far outside.
+        block.first =
+            std::rotr(static_cast<std::size_t>(detail::address_of(p) - detail::address_of(base_)),
+                      std::countr_zero(granule));
+        const std::size_t count = granules(size);
+        block.end = block.first + count;
+        // A count of 0 comes of a size that is 0 or too large to be rounded up.
+        return block.first < end_ && count - 1 < end_ - block.first;
+    }
+    /// Precondition: `block` is within the arena.
+    [[nodiscard, gnu::always_inline]] bool is_live(range block) const noexcept {
+        return flags_.starts(block.first) && (flags_.starts(block.end) || is_free_block(block.end));
+    }
+    /// Whether a free block starts at `first`, where perhaps the middle of a live block is: that
+    /// cannot be if a block that does end where this one would has the same size.
+    [[nodiscard]] bool is_free_block(std::size_t first) const noexcept {
+        const std::size_t size = lists_.size_of(base_, first * words);
+        return size - 1 < end_ - first && flags_.ends(first + size - 1) &&
+               lists_.size_before(base_, (first + size) * words) == size;
+    }
+
+    /// Makes a free block of granules that are not in a list, and neighbour no free block.
+    [[gnu::always_inline]] void add_free(range block) noexcept {
+        flags_.set_end(block.end - 1);
+        lists_.insert(base_, block.first * words, block.end - block.first);
+    }
+    /// Frees a live block, together with free neighbours.
+    [[gnu::always_inline]] void release(range block) noexcept {
+        if (!flags_.starts(block.end) || flags_.ends(block.first - 1)) {
+            release_and_join(block);
+            return;
+        }
+        flags_.clear_start(block.first);
+        count_out(block.end - block.first);
+        add_free(block);
+    }
+    // Not inlined, so that the usual path saves no registers for it.
+    [[gnu::noinline]] void release_and_join(range block) noexcept {
+        std::byte* const base = base_;
+        const detail::block_flags flags = flags_;
+        const bool join_next = !flags.starts(block.end);
+        const bool join_previous = flags.ends(block.first - 1);
+        flags.clear_start(block.first);
+        count_out(block.end - block.first);
+        if (join_next) {
+            const std::size_t next = block.end * words;
+            block.end += lists_.size_of(base, next);
+            lists_.remove(base, next);
+        } else {
+            flags.set_end(block.end - 1);
+        }
+        if (join_previous) {
+            flags.clear_end(block.first - 1);
+            block.first -= lists_.size_before(base, block.first * words);
+            lists_.remove(base, block.first * words);
+        }
+        lists_.insert(base, block.first * words, block.end - block.first);
+    }
+
+    // Not inlined, for the same reason.
+    [[nodiscard, gnu::noinline]] result<void*> allocate_by_class(std::size_t size,
+                                                                 std::size_t align) noexcept {
+        if (const auto possible = detail::check_request(size, align); !possible) {
+            return failure(possible.error());
+        }
+        const std::size_t spare = align > granule ? align / granule - 1 : 0;
+        if (size > capacity_) {
+            return out_of_memory();
+        }
+        const std::size_t count = granules(size);
+        auto found = lists_.find(base_, count);
+        if (found.block != 0 && aligned(found, align) + count > found.block / words + found.size) {
+            found = spare < end_ ? lists_.find(base_, count + spare) : typename lists::found{};
+        }
+        if (found.block == 0) {
+            return out_of_memory();
+        }
+        const std::size_t first = aligned(found, align);
+        carve({found.block / words, found.block / words + found.size}, {first, first + count});
+        return base_ + first * granule;
+    }
+    /// First granule in a free block that is at a multiple of `align`, or one beyond.
+    [[nodiscard]] std::size_t aligned(typename lists::found free,
+                                      std::size_t align) const noexcept {
+        const std::size_t first = free.block / words;
+        const std::uintptr_t at = detail::address_of(base_ + first * granule);
+        const auto gap = static_cast<std::size_t>((0 - at) & (align - 1)) / granule;
+        return gap < free.size ? first + gap : first + free.size;
+    }
+    /// Makes `wanted` a live block; what is left of the free block around it stays free.
+    void carve(range free, range wanted) noexcept {
+        lists_.remove(base_, free.first * words);
+        flags_.clear_end(free.end - 1);
+        if (free.first != wanted.first) {
+            add_free({free.first, wanted.first});
+        }
+        if (wanted.end != free.end) {
+            add_free({wanted.end, free.end});
+        }
+        flags_.set_start(wanted.first);
+        in_use_ += wanted.end - wanted.first;
+    }
+    /// Takes granules from the free block at `from`, if there is one that reaches to `to`.
+    [[nodiscard]] bool grow(std::size_t from, std::size_t to) noexcept {
+        if (flags_.starts(from) || from + lists_.size_of(base_, from * words) < to) {
+            return false;
+        }
+        carve({from, from + lists_.size_of(base_, from * words)}, {from, to});
+        flags_.clear_start(from);
+        return true;
+    }
+
+    /// Start of the first block from `at` on; `at` is not within a free block.
+    [[nodiscard]] std::size_t start_of_next(std::size_t at) const noexcept {
+        const std::size_t flagged = flags_.next(at);
+        return flags_.starts(flagged)
+                   ? flagged
+                   : flagged + 1 - lists_.size_before(base_, (flagged + 1) * words);
+    }
+    /// Whether granule `at` is in a free block.
+    [[nodiscard]] bool is_free(std::size_t at) const noexcept {
+        return !flags_.starts(flags_.next(at)) && start_of_next(at) <= at;
+    }
+
+    /// Why a block is not live.
+    [[nodiscard, gnu::noinline, gnu::cold]] failure refuse(const void* p, std::size_t size,
+                                                           std::size_t align) const noexcept {
+        if (const auto possible = detail::check_request(size, align); !possible) {
+            return failure(possible.error());
+        }
+        if (!detail::is_aligned(p, align) || !detail::is_aligned(p, granule)) {
+            return failure(errc::misaligned);
+        }
+        range block;
+        if (!locate(p, 1, block) || block.first < begin() || !is_free(block.first)) {
+            return failure(errc::foreign_pointer);
+        }
+        return failure(errc::double_free);
+    }
+
+    lists lists_;
+    std::byte* base_ = nullptr;
+    detail::block_flags flags_;
+    /// One beyond the last granule; 0 if the arena is too small.
+    std::size_t end_ = 0;
+    /// Bytes that blocks can take.
+    std::size_t capacity_ = 0;
+    // Granules.
+    std::size_t in_use_ = 0;
+    std::size_t peak_ = 0;
+    std::size_t failures_ = 0;
+};
+
+static_assert(ram_allocator<tlsf_allocator<>>);
+static_assert(ram_allocator<tlsf_allocator<64 * 1024>>);
 
 } // namespace vmem
 
@@ -3181,13 +6367,13 @@ private:
 /// overlays.
 ///
 /// Contract, for a policy over `Slots` slots:
-/// - `on_insert(s)`: slot `s`, not held so far, now holds something new.
+/// - `on_insert(s)`: slot `s`, not held so far, now holds something new. No `on_access` follows for
+///   the access that brought it in.
 /// - `on_access(s)`: slot `s`, held, was used. On the hot path: one store, if it can be.
 /// - `on_remove(s)`: slot `s`, held, is empty again.
 /// - `victim(evictable)`: a held slot for which `evictable(slot)` is true, or `Slots` if there is
-/// none.
-///   It may reorder and clear reference bits, but does not remove: the caller calls `on_remove`, or
-///   leaves the slot where it is when its contents could not be saved.
+///   none. It may reorder and clear reference bits, but does not remove: the caller calls
+///   `on_remove`, or leaves the slot where it is when its contents could not be saved.
 /// All are noexcept, allocate nothing and end after O(Slots) steps; `victim` calls `evictable` at
 /// most a constant number of times per held slot.
 namespace vmem {
@@ -4125,15 +7311,16 @@ public:
 
     /// Starts afresh: erases what the storage held. Errors: wrong_size (storage too small),
     /// too_large (storage larger than address_bits<> or the translation), the storage's; then the
-    /// heap is not open.
+    /// heap is not open. no_free_frame while anything is pinned; then nothing has changed.
     [[nodiscard]] result<void> format() {
         const auto guard = lock();
         return entered(format_image());
     }
 
-    /// Takes up what an earlier `format` of the same composition left. Errors: not_formatted,
-    /// version_too_old, version_too_new, geometry_mismatch, truncated, corrupt, the storage's; then
-    /// the heap is not open and the storage is unchanged.
+    /// Takes up what an earlier `format` of the same composition left; drops changes that were not
+    /// flushed. Errors: not_formatted, version_too_old, version_too_new, geometry_mismatch,
+    /// truncated, corrupt, the storage's; then the heap is not open, and what was on the storage is
+    /// still there. no_free_frame while anything is pinned; then nothing has changed.
     [[nodiscard]] result<void> open() {
         const auto guard = lock();
         return entered(open_image());
@@ -4141,8 +7328,9 @@ public:
 
     [[nodiscard]] bool is_open() const noexcept { return residency_.size() != 0; }
 
-    /// Writes every change to the storage and syncs it. Errors: not_open, the storage's; what could
-    /// not be written stays in RAM, and a later flush tries again.
+    /// Writes every change to the storage and syncs it. Errors: not_open, the allocator's (corrupt,
+    /// no_free_frame while all frames are pinned), the storage's; what could not be written stays
+    /// in RAM, and a later flush tries again.
     [[nodiscard]] result<void> flush() {
         const auto guard = lock();
         if (!is_open()) {
@@ -4155,8 +7343,8 @@ public:
     }
 
     /// Room for `count` objects of `T`, uninitialised, aligned for `T`. An element of a
-    /// power-of-two size never straddles pages. Errors: zero_size, out_of_memory, not_open, the
-    /// storage's.
+    /// power-of-two size up to a page never straddles pages. Errors: zero_size, out_of_memory,
+    /// not_open, the storage's.
     template <class T>
     [[nodiscard]] result<vptr<T, heap>> allocate(std::size_t count) {
         check_storable<T>();
@@ -4203,7 +7391,7 @@ public:
     }
 
     /// Gives the object's room back and destroys it. Null is allowed and does nothing. Errors: as
-    /// `deallocate`, and those of `read`; then no destructor has run.
+    /// `deallocate`; for a `T` with a destructor also those of `read`; then it has not run.
     template <class T>
     [[nodiscard]] result<void> destroy(vptr<T, heap> p) {
         if constexpr (std::is_trivially_destructible_v<T>) {
@@ -4433,7 +7621,7 @@ struct page_state {
 /// The RAM side of `page_cache`: `Frames` frames of `PageSize` bytes, which page is in which, what
 /// of it has changed, and how often it is pinned. No I/O. Frame numbers are `0..Frames-1`.
 ///
-/// RAM per frame: the page, a tag of an address, 2 bytes of pins, 2 dirty bounds, and what
+/// RAM per frame: the page, a tag of a machine word, 2 bytes of pins, 2 dirty bounds, and what
 /// `Eviction` and `Translation` take.
 template <class Address, std::size_t PageSize, std::size_t Frames,
           template <std::size_t> class Eviction, class Translation>
@@ -4465,7 +7653,7 @@ public:
 
     /// The hot path: whether an object of `Size` bytes at `at`, a multiple of `Align`, lies in one
     /// resident page; then `where` tells. Anything unusual answers false: not resident, out of
-    /// range, null, misaligned, straddling two pages. O(1): three loads.
+    /// range, null, misaligned, straddling two pages. O(1): two loads and a comparison.
     template <std::size_t Size, std::size_t Align>
     [[nodiscard, gnu::always_inline]] bool find(Address at, frame_place& where) const noexcept {
         static_assert(Align < PageSize && Align <= frame_alignment,
@@ -4697,12 +7885,10 @@ namespace vmem {
 /// - A look-up is O(1) and independent of how much is resident: one load to guess the frame, one
 ///   comparison with its tag.
 /// - A miss costs at most one storage write, of the dirty byte range of the page that leaves, and
-/// one
-///   storage read of the page that comes; a page that is overwritten whole is not read.
+///   one storage read of the page that comes; a page that is overwritten whole is not read.
 /// - A page that was only read is never written. A failed write-back keeps the dirty page.
 /// - The first page is reserved: no address in it is ever resident, so a null pointer, with or
-/// without
-///   a member offset, always misses and is then named.
+///   without a member offset, always misses and is then named.
 ///
 /// RAM: see `frame_table`. Usable alone as a cache; `heap<>` makes one from `paged<>`.
 template <class Storage, class Address, std::size_t PageSize, std::size_t Frames,
@@ -6188,5 +9374,364 @@ struct version_number {
 inline constexpr version_number version{VMEM_VERSION_MAJOR, VMEM_VERSION_MINOR, VMEM_VERSION_PATCH};
 
 } // namespace vmem
+
+// ========================================================================================
+// vmem/vmem.hpp
+
+/// \file
+/// All of vmem but <vmem/range_v3.hpp> and <vmem/allocator/memory_resource.hpp>. A firmware that
+/// counts bytes includes the modules it composes instead; unused templates cost it nothing but
+/// compile time.
+
+// The one module that needs Boost.
+#if __has_include(<boost/intrusive/slist.hpp>)
+#ifndef VMEM_ALLOCATOR_LINKED_LIST_ALLOCATOR_HPP // vmem/allocator/linked_list_allocator.hpp
+#define VMEM_ALLOCATOR_LINKED_LIST_ALLOCATOR_HPP
+#include <bit>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <new>
+#include <span>
+
+#include <boost/intrusive/slist.hpp>
+
+namespace vmem {
+
+/// Takes the first free block, in order of address, that is large enough.
+struct first_fit {
+    /// Whether a block of `size` bytes, which has room for `wanted`, ends the search.
+    [[nodiscard]] static constexpr bool is_good(std::size_t, std::size_t) noexcept { return true; }
+};
+
+/// Takes the smallest free block that is large enough; of several, the first in order of address.
+struct best_fit {
+    /// Whether a block of `size` bytes, which has room for `wanted`, ends the search.
+    [[nodiscard]] static constexpr bool is_good(std::size_t size, std::size_t wanted) noexcept {
+        return size == wanted;
+    }
+};
+
+namespace detail {
+
+template <class Fit>
+concept fit_policy = requires(std::size_t n) {
+    { Fit::is_good(n, n) } noexcept -> std::same_as<bool>;
+};
+
+} // namespace detail
+
+/// The least state and code: a list of the free blocks, in order of address, in the free blocks
+/// themselves (Knuth, TAOCP 1, 2.5, algorithms A and B). No header and no table: a block takes its
+/// size, rounded up to a multiple of `granule`, two pointers; all of the arena can be allocated.
+///
+/// Take it where there are few blocks, or where every byte counts and time does not: nearly every
+/// function is O(free blocks). Since the list is in order, nothing but what is free matters: an
+/// allocator that is built again by `allocate_at` goes on exactly as the first one would have.
+///
+/// `Fit` is `first_fit`, which searches less, `best_fit`, which divides the memory less, or a type
+/// of that shape: of the blocks that have room, the smallest is taken, or at once one that
+/// `is_good`.
+///
+/// Nothing is known of live blocks. A block that is free already, reaches into free memory or is
+/// not within the arena is found out; not found out is a pointer or a size that covers nothing but
+/// live blocks.
+///
+/// State: in the object, a pointer and five words.
+template <class Fit = best_fit>
+class linked_list_allocator {
+    static_assert(detail::fit_policy<Fit>,
+                  "linked_list_allocator: Fit is first_fit, best_fit, or a type with 'static bool "
+                  "is_good(std::size_t size, std::size_t wanted) noexcept'");
+
+    struct free_block : boost::intrusive::slist_base_hook<
+                            boost::intrusive::link_mode<boost::intrusive::normal_link>> {
+        explicit free_block(std::size_t bytes) noexcept : size(bytes) {}
+
+        std::size_t size;
+    };
+    // Linear, for a ring would lead through the allocator itself.
+    using list = boost::intrusive::slist<free_block, boost::intrusive::linear<true>,
+                                         boost::intrusive::constant_time_size<false>>;
+    using position = typename list::iterator;
+
+public:
+    /// Blocks start at and span multiples of it (bytes).
+    static constexpr std::size_t granule = std::bit_ceil(sizeof(free_block));
+
+    /// Manages `arena`. O(1).
+    explicit linked_list_allocator(std::span<std::byte> arena) noexcept
+        : arena_(
+              detail::whole_granules(arena, granule, (std::numeric_limits<std::size_t>::max)())) {
+        if (!arena_.empty()) {
+            insert_after(free_.before_begin(), 0, arena_.size());
+        }
+    }
+    linked_list_allocator(const linked_list_allocator&) = delete;
+    linked_list_allocator& operator=(const linked_list_allocator&) = delete;
+
+    /// O(free blocks). Errors: zero_size, misaligned, out_of_memory.
+    [[nodiscard]] result<void*> allocate(std::size_t size,
+                                         std::size_t align = default_alignment) noexcept {
+        if (const auto possible = detail::check_request(size, align); !possible) {
+            return failure(possible.error());
+        }
+        if (size > arena_.size()) {
+            return out_of_memory();
+        }
+        const std::size_t wanted = granules(size);
+        const position chosen = choose(wanted, align);
+        if (chosen == free_.end()) {
+            return out_of_memory();
+        }
+        const std::size_t at = offset_of(*next(chosen)) + gap(*next(chosen), align);
+        carve(chosen, at, wanted);
+        return arena_.data() + at;
+    }
+
+    /// O(free blocks). Errors: zero_size, misaligned, double_free, foreign_pointer; see above for
+    /// what is not found out.
+    [[nodiscard]] result<void> deallocate(void* p, std::size_t size,
+                                          std::size_t align = default_alignment) noexcept {
+        if (const auto placed = check_place(p, size, align); !placed) {
+            return placed;
+        }
+        const std::size_t at = offset_of(p);
+        const position before = last_up_to(at);
+        if (const auto live = check_live(before, at, granules(size)); !live) {
+            return live;
+        }
+        release(before, at, granules(size));
+        return {};
+    }
+
+    /// In place where the block shrinks, or where the memory behind it is free and large enough;
+    /// else a copy. O(free blocks). Errors: zero_size, misaligned, double_free, foreign_pointer,
+    /// out_of_memory.
+    [[nodiscard]] result<void*> reallocate(void* p, std::size_t old_size, std::size_t new_size,
+                                           std::size_t align = default_alignment) noexcept {
+        if (const auto placed = check_place(p, old_size, align); !placed) {
+            return failure(placed.error());
+        }
+        const std::size_t at = offset_of(p);
+        const std::size_t before_size = granules(old_size);
+        const position before = last_up_to(at);
+        if (const auto live = check_live(before, at, before_size); !live) {
+            return failure(live.error());
+        }
+        if (new_size == 0) {
+            return failure(errc::zero_size);
+        }
+        if (new_size > arena_.size()) {
+            return out_of_memory();
+        }
+        const std::size_t after_size = granules(new_size);
+        const position behind = next(before);
+        if (after_size < before_size) {
+            release(before, at + after_size, before_size - after_size);
+        } else if (after_size > before_size) {
+            if (behind == free_.end() || offset_of(*behind) != at + before_size ||
+                behind->size < after_size - before_size) {
+                return detail::relocate(*this, p, old_size, new_size, align);
+            }
+            carve(before, at + before_size, after_size - before_size);
+        }
+        return p;
+    }
+
+    /// A layout that is built again so, in whatever order, is the same in every way: requests that
+    /// follow get the same answers. O(free blocks). Errors: zero_size, misaligned,
+    /// foreign_pointer, out_of_memory.
+    [[nodiscard]] result<void> allocate_at(void* p, std::size_t size,
+                                           std::size_t align = default_alignment) noexcept {
+        if (const auto placed = check_place(p, size, align); !placed) {
+            return placed;
+        }
+        const std::size_t at = offset_of(p);
+        const position before = last_up_to(at);
+        const position block = next(before);
+        if (block == free_.end() || offset_of(*block) > at ||
+            end_of(*block) - at < granules(size)) {
+            return out_of_memory();
+        }
+        carve(before, at, granules(size));
+        return {};
+    }
+
+    /// Bytes; exact. O(free blocks).
+    [[nodiscard]] std::size_t largest_free() const noexcept {
+        std::size_t largest = 0;
+        for (const free_block& block : free_) {
+            const std::size_t room = room_in(block, default_alignment);
+            largest = room > largest ? room : largest;
+        }
+        return largest;
+    }
+
+    /// Whether the list is in order, has no neighbours, and agrees with what is in use.
+    /// O(free blocks).
+    [[nodiscard]] bool invariants_hold() const noexcept {
+        std::size_t free_bytes = 0;
+        std::size_t end = 0;
+        for (const free_block& block : free_) {
+            const bool first = &block == &*free_.begin();
+            const std::size_t at = offset_of(block);
+            if (at >= arena_.size() || at % granule != 0 || (!first && at <= end) ||
+                block.size == 0 || block.size % granule != 0 || block.size > arena_.size() - at) {
+                return false;
+            }
+            free_bytes += block.size;
+            end = at + block.size;
+        }
+        return free_bytes == arena_.size() - in_use_ && in_use_ <= peak_;
+    }
+
+    /// O(free blocks).
+    [[nodiscard]] allocator_stats stats() const noexcept {
+        return {.in_use = in_use_,
+                .peak = peak_,
+                .largest_free = largest_free(),
+                .capacity = arena_.size(),
+                .failures = failures_};
+    }
+
+private:
+    /// `size` rounded up, in bytes. Precondition: it is not larger than the arena.
+    [[nodiscard]] static constexpr std::size_t granules(std::size_t size) noexcept {
+        return detail::align_up(size, granule);
+    }
+    [[nodiscard]] static position next(position at) noexcept { return ++at; }
+
+    /// From the start of the arena, in bytes. Larger than the arena if `p` is before it.
+    [[nodiscard]] std::size_t offset_of(const void* p) const noexcept {
+        return static_cast<std::size_t>(detail::address_of(p) - detail::address_of(arena_.data()));
+    }
+    [[nodiscard]] std::size_t offset_of(const free_block& block) const noexcept {
+        return offset_of(static_cast<const void*>(&block));
+    }
+    [[nodiscard]] std::size_t end_of(const free_block& block) const noexcept {
+        return offset_of(block) + block.size;
+    }
+    /// Bytes at the start of a block that are skipped for the sake of alignment.
+    [[nodiscard]] static std::size_t gap(const free_block& block, std::size_t align) noexcept {
+        return static_cast<std::size_t>((0 - detail::address_of(&block)) & (align - 1));
+    }
+    [[nodiscard]] static std::size_t room_in(const free_block& block, std::size_t align) noexcept {
+        const std::size_t skipped = gap(block, align);
+        return skipped < block.size ? block.size - skipped : 0;
+    }
+
+    void count_in(std::size_t bytes) noexcept {
+        in_use_ += bytes;
+        peak_ = in_use_ > peak_ ? in_use_ : peak_;
+    }
+    [[nodiscard]] failure out_of_memory() noexcept {
+        ++failures_;
+        return failure(errc::out_of_memory);
+    }
+
+    /// Whether a block of that size and alignment may be at `p`.
+    [[nodiscard]] result<void> check_place(const void* p, std::size_t size,
+                                           std::size_t align) const noexcept {
+        if (const auto possible = detail::check_request(size, align); !possible) {
+            return possible;
+        }
+        if (!detail::is_aligned(p, align) || !detail::is_aligned(p, granule)) {
+            return failure(errc::misaligned);
+        }
+        const std::size_t at = offset_of(p);
+        if (at >= arena_.size() || size > arena_.size() - at) {
+            return failure(errc::foreign_pointer);
+        }
+        return {};
+    }
+    /// Whether the bytes behind `before`, which is `last_up_to(at)`, are not free.
+    [[nodiscard]] result<void> check_live(position before, std::size_t at,
+                                          std::size_t size) noexcept {
+        const position behind = next(before);
+        if (behind != free_.end() && offset_of(*behind) < at + size) {
+            return failure(offset_of(*behind) <= at ? errc::double_free : errc::foreign_pointer);
+        }
+        return {};
+    }
+
+    /// The position before the chosen block, or `free_.end()` if none has room.
+    [[nodiscard]] position choose(std::size_t wanted, std::size_t align) noexcept {
+        position chosen = free_.end();
+        std::size_t smallest = (std::numeric_limits<std::size_t>::max)();
+        position before = free_.before_begin();
+        for (position block = free_.begin(); block != free_.end(); before = block++) {
+            if (room_in(*block, align) < wanted) {
+                continue;
+            }
+            if (Fit::is_good(block->size, wanted)) {
+                return before;
+            }
+            if (block->size < smallest) {
+                chosen = before;
+                smallest = block->size;
+            }
+        }
+        return chosen;
+    }
+    /// The last free block that ends at or before `at`, or the position before the first block.
+    [[nodiscard]] position last_up_to(std::size_t at) noexcept {
+        position before = free_.before_begin();
+        position block = free_.begin();
+        while (block != free_.end() && end_of(*block) <= at) {
+            before = block++;
+        }
+        return before;
+    }
+
+    position insert_after(position before, std::size_t at, std::size_t size) noexcept {
+        return free_.insert_after(before,
+                                  *::new (static_cast<void*>(arena_.data() + at)) free_block(size));
+    }
+    /// Takes bytes out of the free block behind `before`; what is left on either side stays free.
+    void carve(position before, std::size_t at, std::size_t size) noexcept {
+        const position block = next(before);
+        const std::size_t end = end_of(*block);
+        if (offset_of(*block) != at) {
+            block->size = at - offset_of(*block);
+            before = block;
+        } else {
+            free_.erase_after(before);
+        }
+        if (at + size != end) {
+            insert_after(before, at + size, end - (at + size));
+        }
+        count_in(size);
+    }
+    /// Frees bytes between `before`, which is `last_up_to(at)`, and the next free block.
+    void release(position before, std::size_t at, std::size_t size) noexcept {
+        in_use_ -= size;
+        const position behind = next(before);
+        if (behind != free_.end() && offset_of(*behind) == at + size) {
+            size += behind->size;
+            free_.erase_after(before);
+        }
+        if (before != free_.before_begin() && end_of(*before) == at) {
+            before->size += size;
+        } else {
+            insert_after(before, at, size);
+        }
+    }
+
+    list free_;
+    std::span<std::byte> arena_;
+    // Bytes.
+    std::size_t in_use_ = 0;
+    std::size_t peak_ = 0;
+    std::size_t failures_ = 0;
+};
+
+static_assert(ram_allocator<linked_list_allocator<first_fit>>);
+static_assert(ram_allocator<linked_list_allocator<best_fit>>);
+
+} // namespace vmem
+#endif
+#endif
 
 #endif

@@ -5,12 +5,14 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <numeric>
 #include <random>
 #include <thread>
 #include <vector>
@@ -116,6 +118,97 @@ TEST_CASE("threads: pins of one thread stay while others bring in pages") {
     CHECK(wrong == 0);
     CHECK(heap->residency().unpinned_frames() == 16);
 }
+
+TEST_CASE("threads: no change to a number that all of them count in is lost") {
+    const auto heap = std::make_unique<memory>();
+    heap->format().value();
+    const auto count = heap->allocate<std::uint64_t>(100).value();
+    std::fill(count, count + 100, 0u);
+    in_parallel([=](std::size_t id) {
+        std::mt19937 random(static_cast<unsigned>(id));
+        for (int step = 0; step < 10'000; ++step) {
+            const auto at = static_cast<std::ptrdiff_t>(random() % 100);
+            switch (step % 3) {
+            case 0:
+                count[at] += 2;
+                break;
+            case 1:
+                ++count[at];
+                break;
+            default:
+                count[at] -= 1;
+                break;
+            }
+        }
+    });
+    CHECK(std::accumulate(count, count + 100, std::uint64_t{0}) ==
+          threads * (2 * 3334 + 3333 - 3333));
+}
+
+TEST_CASE("threads: members through ->, of neighbours that straddle pages too") {
+    struct triple {
+        std::uint32_t a;
+        std::uint32_t b;
+        std::uint32_t c;
+    };
+    const auto heap = std::make_unique<memory>();
+    heap->format().value();
+    constexpr std::ptrdiff_t count = 1000; // 47 pages, 16 frames
+    const auto p = heap->allocate<triple>(count).value();
+    in_parallel([=](std::size_t id) {
+        for (auto i = static_cast<std::ptrdiff_t>(id); i < count; i += threads) {
+            p[i] = triple{};
+        }
+        for (std::uint32_t round = 1; round <= 5; ++round) {
+            for (auto i = static_cast<std::ptrdiff_t>(id); i < count; i += threads) {
+                const auto mine = p + i;
+                mine->a += round;
+                mine->b = mine->a + static_cast<std::uint32_t>(i);
+                mine->c = mine->b - mine->a;
+                // Two objects of one's own in one expression.
+                mine->c += (p + static_cast<std::ptrdiff_t>(id))->c;
+            }
+        }
+    });
+    std::size_t wrong = 0;
+    for (std::ptrdiff_t i = 0; i < count; ++i) {
+        const triple found = p[i];
+        const auto own = static_cast<std::uint32_t>(i);
+        const auto first = static_cast<std::uint32_t>(i) % threads;
+        // The first one of a thread added its own index to itself.
+        wrong +=
+            found.a == 15 && found.b == 15 + own && found.c == own + first * (own == first ? 1 : 2)
+                ? 0u
+                : 1u;
+    }
+    CHECK(wrong == 0);
+    CHECK(heap->residency().unpinned_frames() == 16);
+}
+
+#if defined(__cpp_exceptions)
+TEST_CASE("threads: faults of one of them do not keep the others out") {
+    using faulting = vmem::heap<vmem::ram_storage<64 * 1024>, vmem::paged<256, 8>,
+                                vmem::nonresident_linked_list_allocator, vmem::locking<std::mutex>,
+                                vmem::on_fault<vmem::throw_on_fault>>;
+    const auto heap = std::make_unique<faulting>();
+    heap->format().value();
+    const auto p = heap->allocate<int>(4000).value();
+    std::fill(p, p + 4000, 0);
+    std::atomic<int> caught = 0;
+    in_parallel([&](std::size_t id) {
+        for (int step = 0; step < 1000; ++step) {
+            try {
+                p[static_cast<std::ptrdiff_t>(id) * 1000 + step] += 1;
+                p[step % 2 == 0 ? 100'000 : -100'000] += 1;
+            } catch (const vmem::fault_error&) {
+                ++caught;
+            }
+        }
+    });
+    CHECK(caught == 4000);
+    CHECK(std::accumulate(p, p + 4000, 0) == 4000);
+}
+#endif
 
 TEST_CASE("threads: two heaps of one composition, copied into each other from both sides") {
     const auto heap = std::make_unique<memory>();

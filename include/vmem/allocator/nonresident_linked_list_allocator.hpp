@@ -30,8 +30,8 @@ namespace vmem {
 /// `allocate` looks at no more than 8 blocks of each size class, smallest first; only when none
 /// fits does it look at every free block. `deallocate` touches the block, its two neighbours and at
 /// most two entries of the list of each. After an I/O error every header is read once; at an `open`
-/// of what was not settled, twice. A damaged word is found before it leads to a write elsewhere.
-/// RAM: two words and two flags.
+/// of what was not settled, twice. The first change after `settle` syncs the medium once. A damaged
+/// word is found before it leads to a write elsewhere. RAM: two words and two flags.
 template <std::unsigned_integral Word>
 class basic_nonresident_linked_list_allocator {
     using chain = detail::block_chain<Word>;
@@ -82,12 +82,14 @@ public:
         return io.outcome();
     }
 
-    /// Marks the state on the medium as complete; for the moment before the medium is flushed.
+    /// Syncs the medium, and then marks the state on it as complete: the mark must not be there
+    /// before what it speaks of. It lasts when the caller syncs once more.
     template <storage Medium>
     [[nodiscard]] result<void> settle(Medium& medium) {
         io_on<Medium> io(medium);
         refresh(io);
         if (!settled_) {
+            io.sync();
             io.put(chain_.settled_at(), 1);
             settled_ = io.ok();
         }
@@ -226,11 +228,12 @@ private:
     }
 
     /// Called before the first word changes: from now on the medium, and until `finish` the derived
-    /// words, are incomplete.
+    /// words, are incomplete. The medium must say so before anything else reaches it.
     void start(auto& io) {
         stale_ = true;
         if (settled_) {
             io.put(chain_.settled_at(), 0);
+            io.sync();
             settled_ = !io.ok();
         }
     }
@@ -376,7 +379,7 @@ private:
     bool stale_ = false;
 };
 
-/// With 32-bit words: up to 4 GiB of virtual memory.
+/// With 32-bit words: an end of at most 4 GiB - 1 byte.
 using nonresident_linked_list_allocator = basic_nonresident_linked_list_allocator<std::uint32_t>;
 static_assert(nonresident_allocator<nonresident_linked_list_allocator, storage_archetype>);
 

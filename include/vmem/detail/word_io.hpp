@@ -28,6 +28,11 @@ public:
             note(medium_.write(to, std::as_bytes(std::span{&value, 1})));
         }
     }
+    void sync() {
+        if (outcome_) {
+            note(medium_.sync());
+        }
+    }
     /// Makes the sequence fail for a reason of the caller's.
     void fail(errc code) {
         if (outcome_) {

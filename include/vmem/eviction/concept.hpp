@@ -13,13 +13,13 @@
 /// overlays.
 ///
 /// Contract, for a policy over `Slots` slots:
-/// - `on_insert(s)`: slot `s`, not held so far, now holds something new.
+/// - `on_insert(s)`: slot `s`, not held so far, now holds something new. No `on_access` follows for
+///   the access that brought it in.
 /// - `on_access(s)`: slot `s`, held, was used. On the hot path: one store, if it can be.
 /// - `on_remove(s)`: slot `s`, held, is empty again.
 /// - `victim(evictable)`: a held slot for which `evictable(slot)` is true, or `Slots` if there is
-/// none.
-///   It may reorder and clear reference bits, but does not remove: the caller calls `on_remove`, or
-///   leaves the slot where it is when its contents could not be saved.
+///   none. It may reorder and clear reference bits, but does not remove: the caller calls
+///   `on_remove`, or leaves the slot where it is when its contents could not be saved.
 /// All are noexcept, allocate nothing and end after O(Slots) steps; `victim` calls `evictable` at
 /// most a constant number of times per held slot.
 namespace vmem {

@@ -33,7 +33,7 @@ struct page_state {
 /// The RAM side of `page_cache`: `Frames` frames of `PageSize` bytes, which page is in which, what
 /// of it has changed, and how often it is pinned. No I/O. Frame numbers are `0..Frames-1`.
 ///
-/// RAM per frame: the page, a tag of an address, 2 bytes of pins, 2 dirty bounds, and what
+/// RAM per frame: the page, a tag of a machine word, 2 bytes of pins, 2 dirty bounds, and what
 /// `Eviction` and `Translation` take.
 template <class Address, std::size_t PageSize, std::size_t Frames,
           template <std::size_t> class Eviction, class Translation>
@@ -65,7 +65,7 @@ public:
 
     /// The hot path: whether an object of `Size` bytes at `at`, a multiple of `Align`, lies in one
     /// resident page; then `where` tells. Anything unusual answers false: not resident, out of
-    /// range, null, misaligned, straddling two pages. O(1): three loads.
+    /// range, null, misaligned, straddling two pages. O(1): two loads and a comparison.
     template <std::size_t Size, std::size_t Align>
     [[nodiscard, gnu::always_inline]] bool find(Address at, frame_place& where) const noexcept {
         static_assert(Align < PageSize && Align <= frame_alignment,

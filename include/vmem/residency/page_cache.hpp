@@ -22,12 +22,10 @@ namespace vmem {
 /// - A look-up is O(1) and independent of how much is resident: one load to guess the frame, one
 ///   comparison with its tag.
 /// - A miss costs at most one storage write, of the dirty byte range of the page that leaves, and
-/// one
-///   storage read of the page that comes; a page that is overwritten whole is not read.
+///   one storage read of the page that comes; a page that is overwritten whole is not read.
 /// - A page that was only read is never written. A failed write-back keeps the dirty page.
 /// - The first page is reserved: no address in it is ever resident, so a null pointer, with or
-/// without
-///   a member offset, always misses and is then named.
+///   without a member offset, always misses and is then named.
 ///
 /// RAM: see `frame_table`. Usable alone as a cache; `heap<>` makes one from `paged<>`.
 template <class Storage, class Address, std::size_t PageSize, std::size_t Frames,

@@ -8,6 +8,7 @@
 #include <concepts>
 #include <cstddef>
 #include <span>
+#include <type_traits>
 
 /// \file
 /// Where do the bytes live? A storage is a fixed number of bytes at addresses `0..size()-1`.
@@ -24,8 +25,9 @@
 namespace vmem {
 
 /// Granularity of a storage in bytes, each a power of two. Accesses must start at and span
-/// multiples of `read_size` / `write_size`. Specialise it, or give the storage a `static constexpr
-/// storage_geometry geometry` member, where a device is not byte-addressable.
+/// multiples of `read_size` / `write_size`, else they are `errc::misaligned`; `size()` is a
+/// multiple of both. Specialise it, or give the storage a `static constexpr storage_geometry
+/// geometry` member, where a device is not byte-addressable.
 struct storage_geometry {
     std::size_t read_size = 1;
     std::size_t write_size = 1;
@@ -85,8 +87,9 @@ concept memory_mapped_storage = storage<S> && requires(S& s) {
 /// A storage whose size is known at compile time as `S::capacity` (bytes).
 template <class S>
 concept fixed_size_storage = storage<S> && requires {
-    { S::capacity } -> std::convertible_to<address>;
-    requires S::capacity > 0;
+    requires !std::is_member_object_pointer_v<decltype(&S::capacity)>;
+    typename std::integral_constant<address, S::capacity>;
+    requires std::integral_constant<address, S::capacity>::value > 0;
 };
 
 /// Names each member that `S` lacks, one sentence each, on every compiler. Called in the body of
@@ -116,8 +119,7 @@ static_assert(storage<storage_archetype>);
 namespace detail {
 
 /// The range check that every storage starts with. Does not overflow.
-[[nodiscard]] constexpr result<void> check_range(address size, address at,
-                                                 std::size_t count) noexcept {
+[[nodiscard]] constexpr result<void> check_range(address size, address at, address count) noexcept {
     if (at > size || count > size - at) {
         return failure(errc::out_of_range);
     }

@@ -474,6 +474,52 @@ TEST_CASE("heap: a flush saves what was written even if the allocator's state is
     }
 }
 
+TEST_CASE("heap: what a flush that failed leaves is not taken for complete") {
+    using image_of = vmem::heap<reference, vmem::paged<128, 6, vmem::fifo>, linked_list>;
+    using failing =
+        vmem::heap<vmem::storage_ref<flaky>, vmem::paged<128, 6, vmem::fifo>, linked_list>;
+    std::size_t opened_images = 0;
+    for (std::uint64_t n = 1;; ++n) {
+        CAPTURE(n);
+        flaky storage{sized(8192)};
+        failing heap{storage};
+        CHECK(outcome(heap.format()) == "ok");
+        std::vector<vmem::vptr<char, failing>> blocks;
+        for (int i = 0; i < 30; ++i) {
+            blocks.push_back(*heap.allocate<char>(100));
+        }
+        CHECK(outcome(heap.flush()) == "ok");
+        for (std::size_t i = 0; i < blocks.size(); i += 3) {
+            CHECK(outcome(heap.deallocate(blocks[i])) == "ok");
+        }
+        for (int i = 0; i < 4; ++i) {
+            CHECK(outcome(heap.allocate<char>(40)) == "ok");
+        }
+        storage.fail(n, flaky::forever);
+        const std::string flushed = outcome(heap.flush());
+        // As if the program ended here: what the storage has is all there is.
+        sized left = storage.inner();
+        storage.heal();
+        {
+            image_of next{left};
+            const std::string opened = outcome(next.open());
+            CHECK((opened == "ok" || opened == message(errc::corrupt)));
+            if (opened == "ok") {
+                ++opened_images;
+                CHECK(next.invariants_hold().value_or(false));
+                while (next.allocate<char>(8)) {
+                }
+                CHECK(next.invariants_hold().value_or(false));
+            }
+        }
+        CHECK(outcome(heap.flush()) == "ok");
+        if (flushed == "ok") {
+            break;
+        }
+    }
+    CHECK(opened_images >= 1);
+}
+
 TEST_CASE("heap: format while something is pinned is refused, and changes nothing") {
     image made;
     memory heap{made.storage};

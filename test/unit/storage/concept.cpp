@@ -96,6 +96,11 @@ struct fixed_and_empty : storage_archetype {
 };
 static_assert(!vmem::fixed_size_storage<fixed_and_empty>);
 
+struct sized_at_run_time : storage_archetype {
+    address capacity = 1;
+};
+static_assert(!vmem::fixed_size_storage<sized_at_run_time>);
+
 static_assert(storage_traits<storage_archetype>::read_size == 1 &&
               storage_traits<storage_archetype>::write_size == 1 &&
               storage_traits<storage_archetype>::erase_size == 0 &&
