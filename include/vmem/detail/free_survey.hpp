@@ -5,7 +5,6 @@
 #include <vmem/config.hpp>
 
 #include <bit>
-#include <limits>
 
 namespace vmem::detail {
 
@@ -26,15 +25,15 @@ public:
     /// The leaves `[from, to)` are free, and those beside them are not. O(log(to - from)).
     constexpr void add_run(address from, address to) noexcept {
         while (from < to) {
-            const auto room = static_cast<unsigned>(std::bit_width(to - from)) - 1;
-            const auto alignment = static_cast<unsigned>(
-                from == 0 ? std::numeric_limits<address>::digits : std::countr_zero(from));
-            const unsigned fits = room < alignment ? room : alignment;
-            add(from, fits < most_ ? fits : most_);
+            const address lowest_bit = from & (0 - from);
+            const address room = std::bit_floor(to - from);
+            const address length = from == 0 || room < lowest_bit ? room : lowest_bit;
+            const auto order = static_cast<unsigned>(std::countr_zero(length));
+            add(from, order < most_ ? order : most_);
             if (most_ == 0) {
                 return; // One is as good as the next.
             }
-            from += address{1} << fits;
+            from += length;
         }
     }
 

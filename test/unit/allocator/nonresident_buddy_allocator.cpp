@@ -438,9 +438,9 @@ TEST_CASE("nonresident_buddy_allocator: under churn of 16 to 512 bytes it loses 
 
 TEST_CASE("nonresident_buddy_allocator: open takes up what settle left, and less what it did not") {
     region<cached, 65536> r;
-    std::vector<address> blocks;
-    for (int i = 0; i < 50; ++i) {
-        blocks.push_back(r.take({.size = 100}));
+    std::vector<address> blocks(50);
+    for (address& block : blocks) {
+        block = r.take({.size = 100});
     }
     CHECK(r.give(blocks[20]) == "ok");
     CHECK(outcome(r.allocator.settle(r.medium)) == "ok");

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <vmem/detail/group_layout.hpp>
 
+#include <vmem/allocator/io_bound.hpp>
 #include <vmem/config.hpp>
 #include <vmem/detail/block_codes.hpp>
 #include <vmem/result.hpp>
 
 #include "contract/storage_contract.hpp"
 
+#include <cstdint>
 #include <doctest/doctest.h>
 #include <random>
 

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <doctest/doctest.h>
 #include <memory>
+#include <span>
 
 namespace {
 
@@ -30,7 +31,6 @@ using layout = summaries::layout_type;
 /// and a little more is the state.
 struct fixture {
     static constexpr address size = 1 << 18;
-    static constexpr std::uint8_t free = 9;
     using medium_type = vmem::counted<vmem::ram_storage<size>>;
 
     std::unique_ptr<medium_type> medium = std::make_unique<medium_type>();
@@ -130,24 +130,23 @@ TEST_CASE("group_summaries: a large block hides what it extends over") {
     CHECK(f.at(2, 2) == summary_code::of_large(17));
     CHECK(f.at(2, 3) == 17);
     const address none = ~address{0};
-    for (const address leaf : {address{512 * 256}, address{512 * 256 + 1}, address{1000 * 256},
-                               address{1024 * 256 - 1}}) {
+    for (const address leaf : {0x20000U, 0x20001U, 0x3E800U, 0x3FFFFU}) {
         CAPTURE(leaf);
         CHECK(f.levels.is_within_large(f.io, leaf, none));
         CHECK_FALSE(f.levels.is_within_large(f.io, leaf, 512));
     }
-    CHECK_FALSE(f.levels.is_within_large(f.io, 511 * 256, none));
+    CHECK_FALSE(f.levels.is_within_large(f.io, 0x1FF00, none));
     CHECK(f.levels.largest(f.io, 512, summary_code::of_large(17)) == 16);
     CHECK(f.levels.largest(f.io, 512, 9) == 18);
     const auto found = f.levels.search(f.io, 15, 15);
-    CHECK(found.block.leaf == 98304);
+    CHECK(found.block.leaf == 0x18000);
     CHECK(found.block.span == 16);
     CHECK(f.levels.search(f.io, 16, 16).block.span == 0);
     // One within a group of summaries.
     f.levels.publish(f.io, 256, summary_code::of_large(10), false);
     CHECK(f.at(2, 1) == 16);
-    CHECK(f.levels.is_within_large(f.io, 259 * 256, none));
-    CHECK_FALSE(f.levels.is_within_large(f.io, 260 * 256, none));
+    CHECK(f.levels.is_within_large(f.io, 0x10300, none));
+    CHECK_FALSE(f.levels.is_within_large(f.io, 0x10400, none));
 }
 
 TEST_CASE("group_summaries: levels that disagree are found out") {
