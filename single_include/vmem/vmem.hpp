@@ -1366,15 +1366,15 @@ public:
     /// The leaves `[from, to)` are free, and those beside them are not. O(log(to - from)).
     constexpr void add_run(address from, address to) noexcept {
         while (from < to) {
-            const auto room = static_cast<unsigned>(std::bit_width(to - from)) - 1;
-            const auto alignment = static_cast<unsigned>(
-                from == 0 ? std::numeric_limits<address>::digits : std::countr_zero(from));
-            const unsigned fits = room < alignment ? room : alignment;
-            add(from, fits < most_ ? fits : most_);
+            const address lowest_bit = from & (0 - from);
+            const address room = std::bit_floor(to - from);
+            const address length = from == 0 || room < lowest_bit ? room : lowest_bit;
+            const auto order = static_cast<unsigned>(std::countr_zero(length));
+            add(from, order < most_ ? order : most_);
             if (most_ == 0) {
                 return; // One is as good as the next.
             }
-            from += address{1} << fits;
+            from += length;
         }
     }
 
@@ -1685,13 +1685,16 @@ public:
         return place_of_level(level) + (number - numbers(level).first);
     }
 
-    /// A flush of the block freed last, the summaries of the group left behind, one group per level
-    /// on the way to the new one, and the byte of the block. With h levels of summaries.
+    /// The end of the block freed last, the summaries of the group left behind, one group per level
+    /// on the way to the new one, and the byte of the block. With h levels of summaries. Where all
+    /// blocks are alike, the one freed last would have been granted instead.
     [[nodiscard]] constexpr io_bound allocate_bound() const noexcept {
         const unsigned h = levels();
-        return {.reads = 2 * h, .writes = h + 2, .operations = 3 * h + 2};
+        const unsigned freed_last = Codes::most_order == 0 ? 0 : 1;
+        return {.reads = 2 * h, .writes = h + 1 + freed_last, .operations = 3 * h + 1 + freed_last};
     }
-    /// The group, the flush and the summaries; a bad address is looked up on each level instead.
+    /// The group, the end of the block freed last, and the summaries; a bad address is looked up on
+    /// each level instead.
     [[nodiscard]] constexpr io_bound deallocate_bound() const noexcept {
         const unsigned h = levels();
         const unsigned reads = Codes::most_order > group_shift ? h + 1 : h;
@@ -2771,12 +2774,12 @@ public:
                                                                   address end) noexcept {
         return core::worst_case_deallocate(begin, end);
     }
-    /// Most reads of one call of either.
+    /// Most reads of one call of either, or of `settle` or `largest_free`.
     [[nodiscard]] static constexpr unsigned worst_case_reads(address begin, address end) noexcept {
         return detail::larger(worst_case_allocate(begin, end).reads,
                               worst_case_deallocate(begin, end).reads);
     }
-    /// Most writes of one call of either.
+    /// Most writes of one call of any of these.
     [[nodiscard]] static constexpr unsigned worst_case_writes(address begin, address end) noexcept {
         return detail::larger(worst_case_allocate(begin, end).writes,
                               worst_case_deallocate(begin, end).writes);
@@ -2903,12 +2906,12 @@ public:
                                                                   address end) noexcept {
         return core::worst_case_deallocate(begin, end);
     }
-    /// Most reads of one call of either.
+    /// Most reads of one call of either, or of `settle` or `largest_free`.
     [[nodiscard]] static constexpr unsigned worst_case_reads(address begin, address end) noexcept {
         return detail::larger(worst_case_allocate(begin, end).reads,
                               worst_case_deallocate(begin, end).reads);
     }
-    /// Most writes of one call of either.
+    /// Most writes of one call of any of these.
     [[nodiscard]] static constexpr unsigned worst_case_writes(address begin, address end) noexcept {
         return detail::larger(worst_case_allocate(begin, end).writes,
                               worst_case_deallocate(begin, end).writes);
@@ -8020,7 +8023,7 @@ public:
             if (!where) {
                 return failure(where.error());
             }
-            const std::size_t count = detail::lesser(out.size(), PageSize - where->offset);
+            const std::size_t count = run_from(from, *where, out.size());
             std::memcpy(out.data(), frames_.raw(*where), count);
             out = out.subspan(count);
             from += count;
@@ -8035,13 +8038,14 @@ public:
             return valid;
         }
         while (!in.empty()) {
-            const std::size_t count = detail::lesser(in.size(), PageSize - table::offset_of(to));
-            const auto where = resident(to, count != PageSize);
+            const bool whole = table::offset_of(to) == 0 && in.size() >= PageSize;
+            const auto where = resident(to, !whole);
             if (!where) {
                 return failure(where.error());
             }
+            const std::size_t count = run_from(to, *where, in.size());
             std::memcpy(frames_.raw(*where), in.data(), count);
-            frames_.mark_dirty(*where, count);
+            mark_run(*where, count);
             in = in.subspan(count);
             to += count;
         }
@@ -8198,6 +8202,30 @@ private:
         return where;
     }
 
+    /// Bytes at `at`, which is at `where`, that are contiguous in RAM, at most `count`. Pages that
+    /// came one after the other are often in frames that follow each other, and one long copy is
+    /// faster than several short ones. Each page counts as used.
+    [[nodiscard]] std::size_t run_from(address at, place where, std::size_t count) noexcept {
+        std::size_t run = PageSize - where.offset;
+        place next;
+        while (run < count && find<1, 1>(static_cast<Address>(at + run), next) &&
+               next.frame == ++where.frame) {
+            count_access();
+            frames_.touch(next.frame);
+            run += PageSize;
+        }
+        return detail::lesser(run, count);
+    }
+    /// Records that such a run changes.
+    void mark_run(place where, std::size_t count) noexcept {
+        while (count != 0) {
+            const std::size_t part = detail::lesser(count, PageSize - where.offset);
+            frames_.mark_dirty(where, part);
+            where = {.frame = where.frame + 1, .offset = 0};
+            count -= part;
+        }
+    }
+
     /// Brings in a page that is not resident.
     [[nodiscard, gnu::noinline]] result<std::size_t> fault(std::size_t page, bool load) noexcept {
         const auto frame = make_room();
@@ -8326,7 +8354,11 @@ struct page_table {
             if constexpr (std::has_single_bit(Pages)) {
                 return frame_of_[page & (Pages - 1)];
             } else {
-                return frame_of_[page < Pages ? page : 0];
+                // A branch, which is predicted, where a conditional move would wait for the address.
+                if (page < Pages) [[likely]] {
+                    return frame_of_[page];
+                }
+                return 0;
             }
         }
 

@@ -157,7 +157,7 @@ public:
             if (!where) {
                 return failure(where.error());
             }
-            const std::size_t count = detail::lesser(out.size(), PageSize - where->offset);
+            const std::size_t count = run_from(from, *where, out.size());
             std::memcpy(out.data(), frames_.raw(*where), count);
             out = out.subspan(count);
             from += count;
@@ -172,13 +172,14 @@ public:
             return valid;
         }
         while (!in.empty()) {
-            const std::size_t count = detail::lesser(in.size(), PageSize - table::offset_of(to));
-            const auto where = resident(to, count != PageSize);
+            const bool whole = table::offset_of(to) == 0 && in.size() >= PageSize;
+            const auto where = resident(to, !whole);
             if (!where) {
                 return failure(where.error());
             }
+            const std::size_t count = run_from(to, *where, in.size());
             std::memcpy(frames_.raw(*where), in.data(), count);
-            frames_.mark_dirty(*where, count);
+            mark_run(*where, count);
             in = in.subspan(count);
             to += count;
         }
@@ -333,6 +334,30 @@ private:
         }
         frames_.touch(where.frame);
         return where;
+    }
+
+    /// Bytes at `at`, which is at `where`, that are contiguous in RAM, at most `count`. Pages that
+    /// came one after the other are often in frames that follow each other, and one long copy is
+    /// faster than several short ones. Each page counts as used.
+    [[nodiscard]] std::size_t run_from(address at, place where, std::size_t count) noexcept {
+        std::size_t run = PageSize - where.offset;
+        place next;
+        while (run < count && find<1, 1>(static_cast<Address>(at + run), next) &&
+               next.frame == ++where.frame) {
+            count_access();
+            frames_.touch(next.frame);
+            run += PageSize;
+        }
+        return detail::lesser(run, count);
+    }
+    /// Records that such a run changes.
+    void mark_run(place where, std::size_t count) noexcept {
+        while (count != 0) {
+            const std::size_t part = detail::lesser(count, PageSize - where.offset);
+            frames_.mark_dirty(where, part);
+            where = {.frame = where.frame + 1, .offset = 0};
+            count -= part;
+        }
     }
 
     /// Brings in a page that is not resident.

@@ -35,7 +35,11 @@ struct page_table {
             if constexpr (std::has_single_bit(Pages)) {
                 return frame_of_[page & (Pages - 1)];
             } else {
-                return frame_of_[page < Pages ? page : 0];
+                // A branch, which is predicted, where a conditional move would wait for the address.
+                if (page < Pages) [[likely]] {
+                    return frame_of_[page];
+                }
+                return 0;
             }
         }
 
