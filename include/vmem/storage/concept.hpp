@@ -25,8 +25,8 @@
 namespace vmem {
 
 /// Granularity of a storage in bytes, each a power of two. Accesses must start at and span
-/// multiples of `read_size` / `write_size`, else they are `errc::misaligned`; `size()` is a
-/// multiple of both. Specialise it, or give the storage a `static constexpr storage_geometry
+/// multiples of `read_size` / `write_size`, or may be `errc::misaligned`; `size()` is a multiple of
+/// both. Specialise `storage_traits`, or give the storage a `static constexpr storage_geometry
 /// geometry` member, where a device is not byte-addressable.
 struct storage_geometry {
     std::size_t read_size = 1;
