@@ -3,17 +3,13 @@
 #define VMEM_RESIDENCY_PAGE_CACHE_HPP
 
 #include <vmem/config.hpp>
+#include <vmem/detail/pager.hpp>
 #include <vmem/residency/concept.hpp>
-#include <vmem/residency/frame_table.hpp>
 #include <vmem/result.hpp>
-#include <vmem/storage/concept.hpp>
 
-#include <concepts>
 #include <cstddef>
 #include <cstring>
 #include <span>
-#include <type_traits>
-#include <utility>
 
 namespace vmem {
 
@@ -30,89 +26,22 @@ namespace vmem {
 /// RAM: see `frame_table`. Usable alone as a cache; `heap<>` makes one from `paged<>`.
 template <class Storage, class Address, std::size_t PageSize, std::size_t Frames,
           template <std::size_t> class Eviction, class Translation, bool Statistics>
-class page_cache {
-    static_assert((check_storage<Storage>(), true));
-
-    using traits = storage_traits<Storage>;
-    using table = frame_table<Address, PageSize, Frames, Eviction, Translation>;
-
-    static_assert(PageSize % traits::read_size == 0 && PageSize % traits::write_size == 0,
-                  "paged: PageSize must be a multiple of the storage's read_size and write_size");
+class page_cache
+    : public detail::pager<Storage, Address, PageSize, Frames, Eviction, Translation, Statistics> {
+    using base =
+        detail::pager<Storage, Address, PageSize, Frames, Eviction, Translation, Statistics>;
+    using base::count_access;
+    using base::fault;
+    using base::frames_;
+    using base::make_room;
+    using base::resident;
+    using base::write_back;
+    using typename base::table;
 
 public:
-    using storage_type = Storage;
-    using address_type = Address;
-    using place = frame_place;
-    /// Bytes.
-    static constexpr std::size_t page_size = PageSize;
-    static constexpr std::size_t frame_count = Frames;
-    /// Bytes at the start that no address reaches.
-    static constexpr address reserved = PageSize;
-
-    /// The storage is made in place: it may be too large to pass by value.
-    constexpr page_cache()
-        requires std::default_initializable<Storage>
-    = default;
-    constexpr explicit page_cache(Storage storage) noexcept(
-        std::is_nothrow_move_constructible_v<Storage>)
-        : storage_(std::move(storage)) {}
-
-    /// Drops every RAM copy, unsaved ones too, and from now on serves the addresses below `end`,
-    /// rounded down to whole pages. Errors: too_large if `end` does not fit `Address` or the
-    /// translation; wrong_size if it leaves no page after the reserved one; no_free_frame while
-    /// anything is pinned.
-    [[nodiscard]] result<void> start(address end) noexcept {
-        const address pages = end / PageSize;
-        if (pages < 2) {
-            return failure(errc::wrong_size);
-        }
-        if (pages > table::max_pages) {
-            return failure(errc::too_large);
-        }
-        if (unpinned_frames() != Frames) {
-            return failure(errc::no_free_frame);
-        }
-        stop();
-        end_ = pages * PageSize;
-        return {};
-    }
-
-    /// Drops every RAM copy, unsaved ones too; no address is valid until the next `start`.
-    /// Precondition: nothing is pinned.
-    void stop() noexcept {
-        for (std::size_t frame = 0; frame < Frames; ++frame) {
-            if (frames_.holds_page(frame)) {
-                frames_.remove(frame);
-            }
-        }
-        end_ = 0;
-    }
-
-    /// End of the addresses served (bytes); 0 before `start`.
-    [[nodiscard]] constexpr address size() const noexcept { return end_; }
-
-    [[nodiscard]] constexpr Storage& storage() noexcept { return storage_; }
-    [[nodiscard]] constexpr const Storage& storage() const noexcept { return storage_; }
-
-    /// The hot path; see `frame_table::find`.
-    template <std::size_t Size, std::size_t Align>
-    [[nodiscard, gnu::always_inline]] bool find(Address at, place& where) const noexcept {
-        return frames_.template find<Size, Align>(at, where);
-    }
-    /// Raw address of a place found before. Counts as a use of the page.
-    [[nodiscard, gnu::always_inline]] std::byte* use(place where) noexcept {
-        frames_.touch(where.frame);
-        count_access();
-        return frames_.raw(where);
-    }
-    /// Records that `count` bytes at a place found before change.
-    [[gnu::always_inline]] void mark_dirty(place where, std::size_t count) noexcept {
-        frames_.mark_dirty(where, count);
-    }
-    /// Precondition: the frame has fewer than 65535 pins.
-    [[gnu::always_inline]] void add_pin(std::size_t frame) noexcept { frames_.add_pin(frame); }
-    /// Gives a pin back. Precondition: `frame` is pinned.
-    [[gnu::always_inline]] void unpin(std::size_t frame) noexcept { frames_.unpin(frame); }
+    using base::base;
+    using base::check;
+    using typename base::place;
 
     /// Brings the page of `at` into RAM and pins the whole units of `unit` bytes that follow `at`
     /// in this page, at most `count` of them. For `access::write` they count as changed from now
@@ -235,30 +164,6 @@ public:
         }
     }
 
-    /// Writes back every dirty page; then nothing but pinned pages is dirty. All pages are tried;
-    /// the first error is returned and what could not be written stays dirty. At most `Frames`
-    /// writes.
-    [[nodiscard]] result<void> flush() noexcept {
-        result<void> outcome;
-        for (std::size_t frame = 0; frame < Frames; ++frame) {
-            if (!frames_.holds_page(frame)) {
-                continue;
-            }
-            if (const auto saved = write_back(frame); !saved && outcome) {
-                outcome = saved;
-            }
-        }
-        return outcome;
-    }
-
-    /// `flush`, then the storage's `sync`.
-    [[nodiscard]] result<void> sync() noexcept {
-        if (const auto flushed = flush(); !flushed) {
-            return flushed;
-        }
-        return storage_.sync();
-    }
-
     /// Reads the start of the reserved page. Precondition: `out` is at most a page. Uses a frame,
     /// and leaves nothing resident.
     [[nodiscard]] result<void> read_reserved(std::span<std::byte> out) noexcept {
@@ -285,64 +190,14 @@ public:
         return saved;
     }
 
-    /// What is known of page number `page`. O(Frames).
-    [[nodiscard]] page_state state_of(std::size_t page) const noexcept {
-        return frames_.state_of(page);
-    }
-    /// Frames that are not pinned. O(Frames).
-    [[nodiscard]] std::size_t unpinned_frames() const noexcept { return frames_.unpinned_frames(); }
-
-    [[nodiscard]] constexpr paging_statistics statistics() const noexcept
-        requires Statistics
-    {
-        return statistics_;
-    }
-    constexpr void reset_statistics() noexcept
-        requires Statistics
-    {
-        statistics_ = {};
-    }
-
-    /// Why `[at, at + count)` cannot be accessed: not_open before `start`, null_pointer in the
-    /// reserved page, out_of_range past the end.
-    [[nodiscard]] constexpr result<void> check(address at, std::size_t count) const noexcept {
-        if (end_ == 0) {
-            return failure(errc::not_open);
-        }
-        if (at < reserved) {
-            return failure(errc::null_pointer);
-        }
-        return detail::check_range(end_, at, count);
-    }
-
 private:
-    /// Where `at`, which is valid, is in RAM; brought in if need be. Counts as a use of the page,
-    /// except that for a page brought in the policy sees the insertion alone.
-    [[nodiscard]] result<place> resident(address at, bool load) noexcept {
-        place where;
-        count_access();
-        if (!find<1, 1>(static_cast<Address>(at), where)) {
-            where.frame = frames_.search(table::page_of(at));
-            if (where.frame == Frames) {
-                const auto brought = fault(table::page_of(at), load);
-                if (!brought) {
-                    return failure(brought.error());
-                }
-                where.frame = *brought;
-                return where;
-            }
-        }
-        frames_.touch(where.frame);
-        return where;
-    }
-
     /// Bytes at `at`, which is at `where`, that are contiguous in RAM, at most `count`. Pages that
     /// came one after the other are often in frames that follow each other, and one long copy is
     /// faster than several short ones. Each page counts as used.
     [[nodiscard]] std::size_t run_from(address at, place where, std::size_t count) noexcept {
         std::size_t run = PageSize - where.offset;
         place next;
-        while (run < count && find<1, 1>(static_cast<Address>(at + run), next) &&
+        while (run < count && frames_.template find<1, 1>(static_cast<Address>(at + run), next) &&
                next.frame == ++where.frame) {
             count_access();
             frames_.touch(next.frame);
@@ -358,46 +213,6 @@ private:
             where = {.frame = where.frame + 1, .offset = 0};
             count -= part;
         }
-    }
-
-    /// Brings in a page that is not resident.
-    [[nodiscard, gnu::noinline]] result<std::size_t> fault(std::size_t page, bool load) noexcept {
-        const auto frame = make_room();
-        if (!frame) {
-            return frame;
-        }
-        if (load) {
-            if (const auto loaded = storage_.read(table::address_of(page), frames_.bytes(*frame));
-                !loaded) {
-                return failure(loaded.error());
-            }
-            if constexpr (Statistics) {
-                ++statistics_.page_ins;
-                statistics_.bytes_read += PageSize;
-            }
-        }
-        frames_.insert(page, *frame);
-        return frame;
-    }
-
-    /// An empty frame: one never used, or the victim's.
-    [[nodiscard]] result<std::size_t> make_room() noexcept {
-        if (const std::size_t empty = frames_.empty_frame(); empty != Frames) {
-            return empty;
-        }
-        std::size_t frame = frames_.victim();
-        if (frame == Frames) {
-            return failure(errc::no_free_frame);
-        }
-        if (const auto saved = write_back(frame); !saved) {
-            // A storage that takes no more writes can still be read.
-            frame = frames_.clean_victim();
-            if (frame == Frames) {
-                return failure(saved.error());
-            }
-        }
-        frames_.remove(frame);
-        return frame;
     }
 
     /// Whether the second half of a copy's frame shows the bytes as they were, so that those that
@@ -420,41 +235,6 @@ private:
         }
         return {};
     }
-
-    /// Writes the dirty range of a frame, rounded out to the storage's write_size. A pinned page
-    /// stays dirty: its holder may go on writing.
-    [[nodiscard]] result<void> write_back(std::size_t frame) noexcept {
-        if (!frames_.dirty().any(frame)) {
-            return {};
-        }
-        const auto [begin, end] = frames_.dirty().rounded(frame, traits::write_size);
-        const auto changed = frames_.bytes(frame).subspan(begin, end - begin);
-        if (const auto written = storage_.write(frames_.page_address(frame) + begin, changed);
-            !written) {
-            return written;
-        }
-        if constexpr (Statistics) {
-            ++statistics_.write_backs;
-            statistics_.bytes_written += changed.size();
-        }
-        if (frames_.pins(frame) == 0) {
-            frames_.mark_clean(frame);
-        }
-        return {};
-    }
-
-    [[gnu::always_inline]] void count_access() noexcept {
-        if constexpr (Statistics) {
-            ++statistics_.accesses;
-        }
-    }
-
-    struct nothing {};
-
-    table frames_;
-    address end_ = 0;
-    [[no_unique_address]] Storage storage_;
-    [[no_unique_address]] std::conditional_t<Statistics, paging_statistics, nothing> statistics_;
 };
 
 } // namespace vmem
