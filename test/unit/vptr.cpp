@@ -412,7 +412,7 @@ void for_seeds(Case run) {
     }
 }
 
-#define VMEM_TEST_ELEMENTS int, double, triple, vptr<int, wide>
+#define VMEM_TEST_ELEMENTS int, triple, vptr<int, wide>
 
 TEST_CASE_TEMPLATE("vptr: std::ranges::sort and stable algorithms", T, VMEM_TEST_ELEMENTS) {
     for_seeds([](std::uint64_t seed) {

@@ -133,10 +133,10 @@ template <class T>
     return sizeof(T) == 2 ? T(value & T(0x7FFF)) : value;
 }
 
+// One of each width and signedness, and one character type: more cost compile time only.
 TEST_CASE_TEMPLATE("vref: compound operators of integers do what they do to a plain value", T, char,
-                   signed char, unsigned char, short, unsigned short, int, unsigned, long,
-                   unsigned long, long long, unsigned long long, char8_t, char16_t, char32_t,
-                   wchar_t) {
+                   unsigned char, short, unsigned short, int, unsigned, long long,
+                   unsigned long long, char16_t) {
     places<T> at;
     for (const T lhs : values<T>()) {
         for (const T rhs : values<T>()) {
