@@ -31,6 +31,12 @@ enum class errc : std::uint8_t {
     no_heap,
     not_open,
     already_open,
+    larger_than_arena,
+    over_dirty_limit,
+    pinned,
+    // The container's state
+    empty,
+    full,
     // The storage
     read_failed,
     write_failed,
@@ -81,6 +87,16 @@ enum class errc : std::uint8_t {
         return "heap is neither formatted nor opened";
     case errc::already_open:
         return "a heap of this type is alive already; use instance<Tag>";
+    case errc::larger_than_arena:
+        return "object is larger than the arena into which it would be loaded";
+    case errc::over_dirty_limit:
+        return "change does not fit the dirty limit";
+    case errc::pinned:
+        return "object is pinned already, which excludes this use of it";
+    case errc::empty:
+        return "container has no element";
+    case errc::full:
+        return "container has no room for another element";
     case errc::read_failed:
         return "storage read failed";
     case errc::write_failed:

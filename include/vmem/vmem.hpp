@@ -19,6 +19,9 @@
 #include <vmem/any_ref.hpp>
 #include <vmem/arrow.hpp>
 #include <vmem/config.hpp>
+#include <vmem/container/array.hpp>
+#include <vmem/container/list.hpp>
+#include <vmem/container/queue.hpp>
 #include <vmem/cstring.hpp>
 #include <vmem/eviction/clock.hpp>
 #include <vmem/eviction/concept.hpp>

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <vmem/container/queue.hpp>
+
+#include "support/container_heaps.hpp"
+#include "support/random_test.hpp"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <doctest/doctest.h>
+#include <random>
+#include <type_traits>
+#include <utility>
+
+using vmem::errc;
+using vmem::queue;
+using vmem::test::container_heap;
+using vmem::test::large_pages;
+using vmem::test::small_pages;
+
+namespace {
+
+using item = std::array<std::uint32_t, 6>; // straddles pages
+
+[[nodiscard]] item make_item(std::uint32_t key) {
+    return {key, ~key, key, ~key, key, ~key};
+}
+
+static_assert(std::is_trivially_copyable_v<queue<int, small_pages>::state>);
+static_assert(vmem::storable<queue<int, small_pages>::state>);
+static_assert(!std::copyable<queue<int, small_pages>> && std::movable<queue<int, small_pages>>);
+
+#define VMEM_TEST_HEAPS small_pages, large_pages
+
+TEST_CASE_TEMPLATE("queue: first in, first out, and no more than its capacity", Heap,
+                   VMEM_TEST_HEAPS) {
+    container_heap<Heap> on;
+    auto q = queue<int, Heap>::make(3).value();
+    CHECK(q.capacity() == 3);
+    CHECK(q.pop().error() == errc::empty);
+    CHECK(q.front().error() == errc::empty);
+    for (int round = 0; round < 5; ++round) {
+        for (int i = 0; i < 3; ++i) {
+            REQUIRE(q.push(10 * round + i));
+        }
+        CHECK(q.full());
+        CHECK(q.push(99).error() == errc::full);
+        CHECK(q.front().value() == 10 * round);
+        CHECK(q.pop().value() == 10 * round);
+        CHECK(q.pop().value() == 10 * round + 1);
+        REQUIRE(q.push(7));
+        CHECK(q.pop().value() == 10 * round + 2);
+        CHECK(q.pop().value() == 7);
+        CHECK(q.empty());
+    }
+    REQUIRE(q.push(1));
+    q.clear();
+    CHECK(q.empty());
+}
+
+TEST_CASE_TEMPLATE("queue: no room, a capacity of zero, and a queue that never was", Heap,
+                   VMEM_TEST_HEAPS) {
+    container_heap<Heap> on;
+    CHECK(queue<int, Heap>::make(0).error() == errc::zero_size);
+    CHECK(queue<int, Heap>::make(1'000'000).error() == errc::out_of_memory);
+    queue<int, Heap> none;
+    CHECK(none.full());
+    CHECK(none.push(1).error() == errc::full);
+    CHECK(none.pop().error() == errc::empty);
+}
+
+TEST_CASE_TEMPLATE("queue: random operations do what they do to a std::deque", Heap,
+                   VMEM_TEST_HEAPS) {
+    const std::uint64_t seed = vmem::test::random_seed();
+    CAPTURE(seed);
+    std::mt19937_64 random(seed);
+    container_heap<Heap> on;
+    const auto at_first = on.in_use();
+    {
+        auto q = queue<item, Heap>::make(500).value();
+        std::deque<item> model;
+        bool agree = true;
+        const auto operations = vmem::test::random_operations(100'000);
+        for (std::uint64_t i = 0; i < operations && agree; ++i) {
+            if (random() % 100 < (i / 2000 % 2 == 0 ? 60u : 40u)) {
+                const item fresh = make_item(static_cast<std::uint32_t>(random()));
+                if (model.size() == 500) {
+                    agree = q.full() && q.push(fresh).error() == errc::full;
+                } else {
+                    agree = q.push(fresh).has_value();
+                    model.push_back(fresh);
+                }
+            } else if (model.empty()) {
+                agree = q.empty() && q.pop().error() == errc::empty;
+            } else {
+                agree = q.front().value() == model.front() && q.pop().value() == model.front();
+                model.pop_front();
+            }
+            agree = agree && q.size() == model.size();
+        }
+        CHECK(agree);
+    }
+    CHECK(on.in_use() == at_first);
+}
+
+TEST_CASE_TEMPLATE("queue: an operation that fails changes nothing", Heap, VMEM_TEST_HEAPS) {
+    container_heap<Heap> on;
+    auto q = queue<item, Heap>::make(300).value();
+    std::deque<item> model;
+    for (std::uint32_t i = 0; i < 150; ++i) {
+        REQUIRE(q.push(make_item(i)));
+        model.push_back(make_item(i));
+    }
+    std::uint64_t failures = 0;
+    for (std::uint32_t i = 0; i < 200; ++i) {
+        CAPTURE(i);
+        REQUIRE(on.heap.flush());
+        on.medium.fail(1 + i % 3);
+        const item fresh = make_item(1000 + i);
+        if (i % 2 == 0) {
+            if (q.push(fresh)) {
+                model.push_back(fresh);
+            } else {
+                ++failures;
+            }
+        } else if (const auto taken = q.pop(); taken) {
+            CHECK(*taken == model.front());
+            model.pop_front();
+        } else {
+            ++failures;
+        }
+        on.medium.heal();
+        CHECK(q.front().value() == model.front());
+    }
+    CHECK(failures >= 4);
+    while (!model.empty()) {
+        CHECK(q.pop().value() == model.front());
+        model.pop_front();
+    }
+    CHECK(q.empty());
+}
+
+TEST_CASE_TEMPLATE("queue: what was released is taken over by another run", Heap, VMEM_TEST_HEAPS) {
+    vmem::test::flaky_medium medium;
+    typename queue<int, Heap>::state kept;
+    {
+        Heap heap{vmem::storage_ref(medium)};
+        REQUIRE(heap.format());
+        auto q = queue<int, Heap>::make(100).value();
+        for (int i = 0; i < 100; ++i) {
+            REQUIRE(q.push(i));
+        }
+        CHECK(q.pop().value() == 0);
+        REQUIRE(q.push(100));
+        kept = q.release();
+        CHECK(q.capacity() == 0);
+        REQUIRE(heap.flush());
+    }
+    Heap heap{vmem::storage_ref(medium)};
+    REQUIRE(heap.open());
+    queue<int, Heap> q(kept);
+    for (int i = 1; i <= 100; ++i) {
+        CHECK(q.pop().value() == i);
+    }
+}
+
+} // namespace
