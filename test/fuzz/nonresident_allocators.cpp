@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSL-1.0
 
 // Any sequence of calls of the non-resident allocators, power cuts and faults of the medium among
-// them, against a map of what is live. Stops with a trap at the first thing that is wrong.
+// them, against a map of what is live. Aborts at the first thing that is wrong.
 //
 //     clang++ -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined -Iinclude -Itest
 //         test/fuzz/nonresident_allocators.cpp -o fuzz
 //     ./fuzz -max_total_time=60 test/fuzz/corpus/nonresident_allocators
+//
+// Without the fuzzer it is a program that replays the files it is given.
 
 #include <vmem/allocator/nonresident_block_allocator.hpp>
 #include <vmem/allocator/nonresident_buddy_allocator.hpp>
@@ -16,6 +18,7 @@
 #include <vmem/storage/ram_storage.hpp>
 
 #include "contract/flaky.hpp"
+#include "fuzz/replay.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -28,6 +31,7 @@ namespace {
 
 using vmem::address;
 using vmem::errc;
+using vmem::contract::failed_write;
 
 void require(bool met) {
     if (!met) {
@@ -60,13 +64,23 @@ private:
 
 constexpr address most = 6144;
 
+/// Blocks that may be in use although nobody knows them: after a power cut between two calls, in
+/// one, and when a write was torn in two.
+struct losses {
+    address between;
+    address within;
+    address torn;
+};
+constexpr losses of_linked_list{.between = 0, .within = 0, .torn = 0};
+constexpr losses of_buddies{.between = 1, .within = 1, .torn = 2};
+constexpr losses of_blocks{.between = 1, .within = 1, .torn = 1};
+
 template <class Allocator>
 class play {
 public:
-    /// `most_lost`: blocks that a power cut may leave in use although nobody knows them.
-    play(script& input, address most_lost) : input_(input), most_lost_(most_lost) {
-        begin_ = input_.byte();
-        end_ = most - input_.byte() * 16U;
+    play(script& input, const losses& most_lost)
+        : input_(input), most_lost_(most_lost), phases_(input.byte()), begin_(input.byte()),
+          end_(most - address{16} * input.byte()) {
         if (!allocator_.format(medium_, begin_, end_)) {
             end_ = most;
             require(allocator_.format(medium_, begin_, end_).has_value());
@@ -74,30 +88,20 @@ public:
     }
 
     void run() {
-        while (!input_.done()) {
+        for (unsigned calls = 0; !input_.done(); ++calls) {
             const std::uint8_t what = input_.byte();
-            switch (what % 16) {
-            case 8:
-            case 9:
-            case 10:
-            case 11:
-            case 12:
-                free_one();
-                break;
-            case 13:
+            const bool growing = (phases_ >> calls / 32 % 8 & 1U) != 0;
+            const unsigned kind = what % 16;
+            if (kind == 15) {
+                what < 128 ? fail_soon(what / 16U) : cut_power(what / 16U % 8);
+            } else if (kind == 14) {
+                what < 128 ? settle() : reopen(most_lost_.between);
+            } else if (kind == 13) {
                 refuse(input_.number() % (most + 64));
-                break;
-            case 14:
-                what < 128 ? settle() : cut_power();
-                break;
-            case 15:
-                // A call or two later.
-                medium_.fail(1 + what / 16U);
-                failed_ = 0;
-                break;
-            default:
+            } else if (growing ? kind < 10 : kind < 4) {
                 allocate(what);
-                break;
+            } else {
+                free_one();
             }
             check();
         }
@@ -119,16 +123,17 @@ private:
     }
 
     void allocate(std::uint8_t how) {
-        const address size = how < 64 ? 1 + input_.byte() % 64U : input_.number() % 2048;
+        const address size = how < 224 ? 1 + input_.byte() % 64U : input_.number() % 2048;
         const address align = how % 8 < 4 ? 1 : address{1} << input_.byte() % 12U;
         const address within = how % 8 == 7 ? address{1} << input_.byte() % 13U : 0;
         const auto made =
             allocator_.allocate(medium_, {.size = size, .align = align, .within = within});
         if (!made) {
             const errc code = made.error();
-            require(met_fault() || (size == 0 ? code == errc::zero_size
-                                              : code == errc::out_of_memory ||
-                                                    (within != 0 && code == errc::misaligned)));
+            const bool in_order = within == 0 || (within >= size && within >= align);
+            require(met_fault() || code == (size == 0   ? errc::zero_size
+                                            : !in_order ? errc::misaligned
+                                                        : errc::out_of_memory));
             return;
         }
         require(*made % align == 0 && *made >= begin_ && size <= end_ - *made);
@@ -184,7 +189,23 @@ private:
         }
         reopen(0);
     }
-    void cut_power() { reopen(most_lost_); }
+
+    void fail_soon(std::uint8_t n) {
+        medium_.fail(1U + n);
+        failed_ = 0;
+    }
+    /// In the middle of a call.
+    void cut_power(std::uint8_t n) {
+        // A word of the linked list's must not be torn, nor stored by a write that has failed.
+        const bool as_a_whole = most_lost_.between == 0;
+        const auto how = as_a_whole ? failed_write::stores_nothing
+                                    : static_cast<failed_write>(input_.byte() % 3);
+        medium_.fail(1U + n, medium_.forever, how);
+        failed_ = 0;
+        const std::uint8_t what = input_.byte();
+        what % 2 == 0 ? allocate(what) : free_one();
+        reopen(how == failed_write::stores_some ? most_lost_.torn : most_lost_.within);
+    }
 
     void reopen(address may_be_lost) {
         medium_.heal();
@@ -211,18 +232,20 @@ private:
     [[nodiscard]] std::byte* bytes() { return medium_.inner().data(); }
 
     script& input_;
-    address most_lost_;
+    losses most_lost_;
+    /// Of 32 calls each: in which of them it grows.
+    unsigned phases_;
+    address begin_;
+    address end_;
     vmem::contract::flaky<vmem::ram_storage<most>> medium_;
     Allocator allocator_;
-    address begin_ = 0;
-    address end_ = 0;
     std::map<address, address> live_;
     address lost_ = 0;
     std::uint64_t failed_ = 0;
 };
 
 template <class Allocator>
-void run(script& input, address most_lost) {
+void run(script& input, const losses& most_lost) {
     play<Allocator>(input, most_lost).run();
 }
 
@@ -232,25 +255,25 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     script input({data, size});
     switch (input.byte() % 7) {
     case 0:
-        run<vmem::nonresident_linked_list_allocator>(input, 0);
+        run<vmem::nonresident_linked_list_allocator>(input, of_linked_list);
         break;
     case 1:
-        run<vmem::basic_nonresident_linked_list_allocator<std::uint64_t>>(input, 0);
+        run<vmem::basic_nonresident_linked_list_allocator<std::uint64_t>>(input, of_linked_list);
         break;
     case 2:
-        run<vmem::nonresident_buddy_allocator<16, 0>>(input, 2);
+        run<vmem::nonresident_buddy_allocator<16, 0>>(input, of_buddies);
         break;
     case 3:
-        run<vmem::nonresident_buddy_allocator<16, 64>>(input, 2);
+        run<vmem::nonresident_buddy_allocator<16, 64>>(input, of_buddies);
         break;
     case 4:
-        run<vmem::nonresident_buddy_allocator<1, 128>>(input, 2);
+        run<vmem::nonresident_buddy_allocator<1, 128>>(input, of_buddies);
         break;
     case 5:
-        run<vmem::nonresident_block_allocator<64, 0>>(input, 2);
+        run<vmem::nonresident_block_allocator<64, 0>>(input, of_blocks);
         break;
     default:
-        run<vmem::nonresident_block_allocator<4, 64>>(input, 2);
+        run<vmem::nonresident_block_allocator<4, 64>>(input, of_blocks);
         break;
     }
     return 0;

@@ -78,7 +78,9 @@ inline void run_input(const fuzz_input& input) {
 [[nodiscard]] inline fuzz_input random_input(std::mt19937_64& random,
                                              const std::vector<fuzz_input>& corpus) {
     constexpr std::size_t longest = 1024;
-    const auto below = [&](std::size_t limit) { return static_cast<std::size_t>(random() % limit); };
+    const auto below = [&](std::size_t limit) {
+        return static_cast<std::size_t>(random() % limit);
+    };
     fuzz_input input;
     std::size_t changed = 0;
     if (!corpus.empty() && below(2) == 0) {
@@ -124,8 +126,7 @@ inline int replay(std::span<char*> paths) {
 } // namespace vmem::test
 
 [[gnu::weak]] int main(int argc, char** argv) {
-    return vmem::test::detail::replay(
-        std::span(argv, static_cast<std::size_t>(argc)).subspan(1));
+    return vmem::test::detail::replay(std::span(argv, static_cast<std::size_t>(argc)).subspan(1));
 }
 
 #endif

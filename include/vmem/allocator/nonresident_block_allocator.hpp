@@ -38,7 +38,7 @@ public:
     static constexpr address max_address = (std::numeric_limits<address>::max)();
 
     /// Most accesses of one call of `allocate` on the range `[begin, end)`, unless the call before
-    /// failed with an error of the medium: that costs up to two writes more.
+    /// failed with an error of the medium: that may cost a write more.
     [[nodiscard]] static constexpr io_bound worst_case_allocate(address begin,
                                                                 address end) noexcept {
         return core::worst_case_allocate(begin, end);
@@ -48,12 +48,12 @@ public:
                                                                   address end) noexcept {
         return core::worst_case_deallocate(begin, end);
     }
-    /// Most reads of one call of either.
+    /// Most reads of one call of either, or of `settle` or `largest_free`.
     [[nodiscard]] static constexpr unsigned worst_case_reads(address begin, address end) noexcept {
         return detail::larger(worst_case_allocate(begin, end).reads,
                               worst_case_deallocate(begin, end).reads);
     }
-    /// Most writes of one call of either.
+    /// Most writes of one call of any of these.
     [[nodiscard]] static constexpr unsigned worst_case_writes(address begin, address end) noexcept {
         return detail::larger(worst_case_allocate(begin, end).writes,
                               worst_case_deallocate(begin, end).writes);

@@ -129,12 +129,22 @@ constexpr void walk(const group_image& in, address from, address to, Block block
     }
 }
 
-/// The free blocks in `[from, to)`, which is part of one group.
+/// The free blocks in `[from, to)`, which is part of one group; only the first if all are alike.
 template <class Codes>
 constexpr void survey(const group_image& in, address from, address to, free_survey& into) {
-    walk<Codes>(
-        in, from, to, [](address, unsigned) {},
-        [&](address run_from, address run_to) { into.add_run(run_from, run_to); });
+    if constexpr (Codes::most_order == 0) {
+        while (from < to && Codes::span_at(in, from) != 0) {
+            // Where every leaf of a byte is a block, all its bits are set.
+            from += from % 8 == 0 && in[Codes::byte_of(from)] == std::byte{0xFF} ? 8 : 1;
+        }
+        if (from < to) {
+            into.add(from, 0);
+        }
+    } else {
+        walk<Codes>(
+            in, from, to, [](address, unsigned) {},
+            [&](address run_from, address run_to) { into.add_run(run_from, run_to); });
+    }
 }
 
 } // namespace vmem::detail

@@ -118,13 +118,16 @@ public:
         return place_of_level(level) + (number - numbers(level).first);
     }
 
-    /// A flush of the block freed last, the summaries of the group left behind, one group per level
-    /// on the way to the new one, and the byte of the block. With h levels of summaries.
+    /// The end of the block freed last, the summaries of the group left behind, one group per level
+    /// on the way to the new one, and the byte of the block. With h levels of summaries. Where all
+    /// blocks are alike, the one freed last would have been granted instead.
     [[nodiscard]] constexpr io_bound allocate_bound() const noexcept {
         const unsigned h = levels();
-        return {.reads = 2 * h, .writes = h + 2, .operations = 3 * h + 2};
+        const unsigned freed_last = Codes::most_order == 0 ? 0 : 1;
+        return {.reads = 2 * h, .writes = h + 1 + freed_last, .operations = 3 * h + 1 + freed_last};
     }
-    /// The group, the flush and the summaries; a bad address is looked up on each level instead.
+    /// The group, the end of the block freed last, and the summaries; a bad address is looked up on
+    /// each level instead.
     [[nodiscard]] constexpr io_bound deallocate_bound() const noexcept {
         const unsigned h = levels();
         const unsigned reads = Codes::most_order > group_shift ? h + 1 : h;

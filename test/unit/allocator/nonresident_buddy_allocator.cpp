@@ -108,14 +108,6 @@ TEST_CASE("nonresident_buddy_allocator: contract") {
     check_nonresident_allocator_contract<cached>({.region = 200000, .opens_unsettled = false});
 }
 
-TEST_CASE("nonresident_buddy_allocator: power cuts lose a block at most and grant none twice") {
-    using vmem::test::check_power_cuts;
-    check_power_cuts<uncached>({.operations = 600});
-    check_power_cuts<cached>({.seed = 1, .operations = 600, .begin = 0});
-    check_power_cuts<uncached>({.seed = 2, .begin = 520, .largest_request = 5000});
-    check_power_cuts<fine>({.seed = 3, .end = 5000, .largest_request = 40, .largest_align = 8});
-}
-
 TEST_CASE("nonresident_buddy_allocator: no fault of the medium is more than an error") {
     vmem::test::check_faults<uncached>();
     vmem::test::check_faults<cached>({.seed = 1, .operations = 60, .largest_request = 5000});
@@ -187,8 +179,12 @@ TEST_CASE("nonresident_buddy_allocator: what is freed and asked for again costs 
     const auto some =
         figures_of<cached>({.order = call_order::last_in_first_out, .smallest = 32, .largest = 32});
     CHECK(some.mean == 0);
+    const auto mixed_none = figures_of<uncached>({.order = call_order::last_in_first_out});
     const auto mixed = figures_of<cached>({.order = call_order::last_in_first_out});
-    CHECK(mixed.mean <= 1);
+    MESSAGE("allocated and freed at once: 32 B, ", none.mean, " accesses with no cache, ",
+            some.mean, " with 64 B; 16-512 B, ", mixed_none.mean, " and ", mixed.mean);
+    CHECK(mixed_none.mean <= 2.4);
+    CHECK(mixed.mean <= 0.75);
 }
 
 TEST_CASE("nonresident_buddy_allocator: the bounds hold with several levels of summaries") {

@@ -130,8 +130,8 @@ TEST_CASE("block_codes: damaged bytes keep a walk within its bounds") {
         for (std::byte& byte : image) {
             byte = static_cast<std::byte>(random());
         }
-        const address from = 256 * 5 + random() % 256;
-        const address to = from + random() % (256 * 6 - from + 1);
+        const address from = 1280 + random() % 256;
+        const address to = from + random() % (1537 - from);
         address last = from;
         const auto advance = [&](address begin, address end) {
             CHECK(begin >= last);
@@ -164,6 +164,26 @@ TEST_CASE("block_codes: the free blocks of a part of a group") {
     vmem::detail::survey<buddy_codes>(image, 33, 47, part);
     CHECK(part.largest() == 3);
     CHECK(part.pick().leaf == 33);
+}
+
+TEST_CASE("block_codes: a survey of blocks that are alike finds the first that is free") {
+    group_image image{};
+    const auto first = [&image](address from, address to) {
+        vmem::detail::free_survey found(0, 0, 0);
+        vmem::detail::survey<vmem::detail::bit_codes>(image, from, to, found);
+        CHECK(found.largest() == found.pick().span);
+        return found.pick();
+    };
+    for (address leaf = 0; leaf < 512; ++leaf) {
+        CHECK(first(512, 1024).leaf == 512 + leaf);
+        CHECK(first(512, 1024).span == 1);
+        CHECK(first(512, 512 + leaf).span == 0);
+        vmem::detail::bit_codes::put(image, leaf, 0);
+    }
+    CHECK(first(512, 1024).span == 0);
+    vmem::detail::bit_codes::clear(image, 77, 0);
+    CHECK(first(3, 300).leaf == 77);
+    CHECK(first(78, 300).span == 0);
 }
 
 } // namespace
