@@ -59,6 +59,7 @@ enum class errc : std::uint8_t {
 };
 
 /// One sentence that names the cause, without a full stop. Never null. O(1).
+// NOLINTNEXTLINE(readability-function-size): as long as there are errors
 [[nodiscard]] constexpr const char* message(errc code) noexcept {
     switch (code) {
     case errc::null_pointer:
