@@ -53,11 +53,11 @@
 
 namespace {
 
-constexpr std::size_t arena_size = 1024 * 1024;
+constexpr std::size_t arena_size = 1024UL * 1024;
 constexpr std::size_t live_blocks = 1000;
 
 struct settings {
-    std::size_t replays = 30;
+    std::size_t replays = 80;
     std::size_t replacements = 50'000;
     std::size_t steady_allocations = 300'000;
 };
@@ -230,8 +230,11 @@ template <class A>
 struct ours {
     A allocator{arena()};
 
-    void* allocate(std::size_t size) { return allocator.allocate(size).value_or(nullptr); }
-    void deallocate(void* p, std::size_t size) {
+    // Calls, as those of malloc are, whatever the compiler would make of the loop around them.
+    [[gnu::noinline]] void* allocate(std::size_t size) {
+        return allocator.allocate(size).value_or(nullptr);
+    }
+    [[gnu::noinline]] void deallocate(void* p, std::size_t size) {
         if (!allocator.deallocate(p, size)) {
             std::abort();
         }

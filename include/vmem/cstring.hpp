@@ -62,6 +62,7 @@ inline void set_bytes(std::byte* to, int value, std::size_t n) noexcept {
 }
 template <class Heap>
 void set_bytes(vptr<std::byte, Heap> to, int value, std::size_t n) noexcept(Heap::nothrow_access) {
+    check_end(to, n);
     for (const std::span<std::byte> chunk : chunks(to, n)) {
         std::memset(chunk.data(), value, chunk.size());
     }
@@ -124,6 +125,7 @@ To strcpy(To to, From from) noexcept(detail::nothrow_operands<To, From>) {
 template <detail::text_target To, detail::text_source From>
     requires detail::some_virtual<To, From>
 To strncpy(To to, From from, std::size_t n) noexcept(detail::nothrow_operands<To, From>) {
+    detail::with_bytes<std::byte>(to, [&](auto bytes) { detail::check_end(bytes, n); });
     const std::size_t length = detail::length_within(from, n);
     detail::move_bytes(to, from, length);
     detail::with_bytes<std::byte>(

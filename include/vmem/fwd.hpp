@@ -21,6 +21,9 @@ template <class T, class Heap>
 class pin;
 
 template <class T, class Heap>
+class unique_vptr;
+
+template <class T, class Heap>
 class any_ptr;
 
 } // namespace vmem

@@ -4,6 +4,7 @@
 
 #include <vmem/allocator/nonresident_concept.hpp>
 #include <vmem/config.hpp>
+#include <vmem/detail/object_heap.hpp>
 #include <vmem/detail/raw_object.hpp>
 #include <vmem/detail/typed_memory.hpp>
 #include <vmem/fwd.hpp>
@@ -29,33 +30,73 @@ namespace vmem {
 
 namespace detail {
 
+/// A residency for a storage, and what the policies say of it.
+template <class Residency, class Storage, class... Policies>
+struct bound_residency {
+    using address_type = typename policy<address_policy, address_bits<32>, Policies...>::type;
+    static constexpr bool counts = policy<statistics_policy, statistics<false>, Policies...>::value;
+    static constexpr std::size_t limit =
+        policy<dirty_policy, dirty_limit<static_cast<std::size_t>(-1)>, Policies...>::value;
+
+    template <class R>
+    static auto bind() {
+        if constexpr (requires {
+                          typename R::template bind_limited<Storage, address_type, counts, limit>;
+                      }) {
+            return std::type_identity<
+                typename R::template bind_limited<Storage, address_type, counts, limit>>{};
+        } else {
+            static_assert(policy_count<dirty_policy, Policies...> == 0 &&
+                              policy_count<persisted_policy, Policies...> == 0,
+                          "heap: dirty_limit<> and on_persisted<> need resident_objects<>");
+            return std::type_identity<typename R::template bind<Storage, address_type, counts>>{};
+        }
+    }
+    using type = typename decltype(bind<Residency>())::type;
+};
+
 /// The typed memory of a composition: its bound residency, and what its policies choose.
 template <class Storage, class Residency, class Allocator, class... Policies>
 using heap_memory =
     typed_memory<heap<Storage, Residency, Allocator, Policies...>,
-                 typename Residency::template bind<
-                     Storage, typename policy<address_policy, address_bits<32>, Policies...>::type,
-                     policy<statistics_policy, statistics<false>, Policies...>::value>,
+                 typename bound_residency<Residency, Storage, Policies...>::type,
                  typename policy<locking_policy, locking<no_lock>, Policies...>::type,
                  typename policy<fault_policy, on_fault<trap_on_fault>, Policies...>::type>;
+
+template <class Residency>
+struct medium_of {
+    using type = Residency;
+};
+template <object_residency Residency>
+struct medium_of<Residency> {
+    using type = typename Residency::medium_type;
+};
 
 } // namespace detail
 
 /// A virtual memory: where the bytes live (`Storage`), which of them are in RAM (`Residency`), who
 /// hands out addresses (`Allocator`), and optional policies in any order: `address_bits<>`,
-/// `on_fault<>`, `locking<>`, `instance<>`, `statistics<>`.
+/// `on_fault<>`, `locking<>`, `instance<>`, `statistics<>`; with `resident_objects` also
+/// `dirty_limit<>` and `on_persisted<>`, and the members of `object_heap`.
 ///
 /// All state is in this object; nothing is allocated. A `vptr` finds its heap by type, so one heap
 /// of a type may be alive at a time (`instance<Tag>` makes further types); the object must not
 /// move. Call `format` or `open` before anything else.
 template <class Storage, class Residency, class Allocator, class... Policies>
-class heap : public detail::heap_memory<Storage, Residency, Allocator, Policies...> {
+class heap : public detail::heap_memory<Storage, Residency, Allocator, Policies...>,
+             public detail::object_heap<
+                 heap<Storage, Residency, Allocator, Policies...>,
+                 typename detail::bound_residency<Residency, Storage, Policies...>::type,
+                 typename detail::policy<detail::persisted_policy, on_persisted<detail::go_on>,
+                                         Policies...>::type> {
     static_assert((check_storage<Storage>(), true));
     static_assert((detail::check_policies<Policies...>(), true));
 
     using base = detail::heap_memory<Storage, Residency, Allocator, Policies...>;
-    using base::lock;
     using base::residency_;
+    using base::section;
+    template <class, class, class>
+    friend class detail::object_heap;
 
 public:
     using typename base::address_type;
@@ -66,7 +107,9 @@ public:
     using pointer = vptr<T, heap>;
 
     static_assert((check_residency<residency_type>(), true));
-    static_assert((check_nonresident_allocator<Allocator, residency_type>(), true));
+    static_assert(
+        (check_nonresident_allocator<Allocator, typename detail::medium_of<residency_type>::type>(),
+         true));
     static_assert(
         Allocator::max_address >= (std::numeric_limits<address_type>::max)() ||
             fixed_size_storage<Storage>,
@@ -90,7 +133,7 @@ public:
     /// too_large (storage larger than address_bits<> or the translation), the storage's; then the
     /// heap is not open. no_free_frame while anything is pinned; then nothing has changed.
     [[nodiscard]] result<void> format() {
-        const auto guard = lock();
+        const auto guard = section();
         return entered(format_image());
     }
 
@@ -99,7 +142,7 @@ public:
     /// truncated, corrupt, the storage's; then the heap is not open, and what was on the storage is
     /// still there. no_free_frame while anything is pinned; then nothing has changed.
     [[nodiscard]] result<void> open() {
-        const auto guard = lock();
+        const auto guard = section();
         return entered(open_image());
     }
 
@@ -109,12 +152,12 @@ public:
     /// no_free_frame while all frames are pinned), the storage's; what could not be written stays
     /// in RAM, and a later flush tries again.
     [[nodiscard]] result<void> flush() {
-        const auto guard = lock();
+        const auto guard = section();
         if (!is_open()) {
             return failure(errc::not_open);
         }
         // What the allocator cannot complete now it can derive later; the user's bytes cannot wait.
-        const auto settled = allocator_.settle(residency_);
+        const auto settled = allocator_.settle(medium());
         const auto synced = residency_.sync();
         return settled ? synced : settled;
     }
@@ -134,37 +177,32 @@ public:
                          .within = 0});
     }
 
-    /// Constructs one `T`. One that fits a page lies in one page. Errors: as `allocate`; its room
-    /// is lost if the storage lets it neither be constructed nor given back.
+    /// Constructs one `T`. One that fits a page lies in one page. Errors: as `allocate`, with
+    /// `resident_objects` as `make_unique`; its room is lost if the storage lets it neither be
+    /// constructed nor given back.
     template <class T, class... Args>
     [[nodiscard]] result<vptr<T, heap>> make(Args&&... args) {
         check_storable<T>();
-        const auto made = grant<T>({.size = sizeof(T),
-                                    .align = alignof(T),
-                                    .within = sizeof(T) <= whole_limit ? whole_limit : 0});
-        if (!made) {
-            return made;
+        if constexpr (object_residency<residency_type>) {
+            auto owned = this->template make_unique<T>(std::forward<Args>(args)...);
+            return owned ? result<vptr<T, heap>>(owned->release()) : failure(owned.error());
+        } else {
+            return make_in_place<T>(std::forward<Args>(args)...);
         }
-        unfinished<T> room{*this, *made};
-        if (const auto stored = construct<T>(*made, std::forward<Args>(args)...); !stored) {
-            return failure(stored.error());
-        }
-        room.block = nullptr;
-        return made;
     }
 
     /// Gives back what `allocate` or `make` granted; runs no destructor. Null is allowed and does
     /// nothing. Errors: foreign_pointer, double_free, not_open, the storage's.
     template <class T>
     [[nodiscard]] result<void> deallocate(vptr<T, heap> p) {
-        const auto guard = lock();
+        const auto guard = section();
         if (p == nullptr) {
             return {};
         }
         if (!is_open()) {
             return failure(errc::not_open);
         }
-        return allocator_.deallocate(residency_, p.to_address());
+        return release(p.to_address());
     }
 
     /// Gives the object's room back and destroys it. Null is allowed and does nothing. Errors: as
@@ -194,17 +232,17 @@ public:
     [[nodiscard]] address size() const noexcept { return residency_.size(); }
 
     [[nodiscard]] result<nonresident_stats> allocation() {
-        const auto guard = lock();
-        return is_open() ? allocator_.stats(residency_) : failure(errc::not_open);
+        const auto guard = section();
+        return is_open() ? allocator_.stats(medium()) : failure(errc::not_open);
     }
     [[nodiscard]] result<address> largest_free() {
-        const auto guard = lock();
-        return is_open() ? allocator_.largest_free(residency_) : failure(errc::not_open);
+        const auto guard = section();
+        return is_open() ? allocator_.largest_free(medium()) : failure(errc::not_open);
     }
     /// Whether the allocator's state on the medium is consistent. Reads all of it.
     [[nodiscard]] result<bool> invariants_hold() {
-        const auto guard = lock();
-        return is_open() ? allocator_.invariants_hold(residency_) : failure(errc::not_open);
+        const auto guard = section();
+        return is_open() ? allocator_.invariants_hold(medium()) : failure(errc::not_open);
     }
 
     [[nodiscard]] Storage& storage() noexcept { return residency_.storage(); }
@@ -220,10 +258,10 @@ private:
         return outcome;
     }
 
-    [[nodiscard]] superblock description() const noexcept {
+    [[nodiscard]] superblock description(address size) const noexcept {
         superblock block;
-        block.page_size = static_cast<std::uint32_t>(residency_type::page_size);
-        block.size = residency_.size();
+        block.page_size = static_cast<std::uint32_t>(residency_type::reserved);
+        block.size = size;
         block.address_bits = std::numeric_limits<address_type>::digits;
         block.allocator = Allocator::media_id;
         return block.sealed();
@@ -239,14 +277,20 @@ private:
         if (const auto wiped = write_superblock(none); !wiped) {
             return wiped;
         }
-        if (const auto made = allocator_.format(residency_, residency_type::reserved, size());
+        if constexpr (object_residency<residency_type>) {
+            if (const auto made = residency_.format_images(); !made) {
+                return made;
+            }
+        }
+        if (const auto made =
+                allocator_.format(medium(), residency_type::reserved, grantable_end());
             !made) {
             return made;
         }
         if (const auto saved = residency_.sync(); !saved) {
             return saved;
         }
-        return write_superblock(description());
+        return write_superblock(description(size()));
     }
 
     [[nodiscard]] result<void> write_superblock(const superblock& block) {
@@ -261,32 +305,107 @@ private:
         if (const auto started = residency_.start(residency_.storage().size()); !started) {
             return started;
         }
+        const auto found = read_superblock();
+        if (!found) {
+            return failure(found.error());
+        }
+        if (const auto started = residency_.start(static_cast<address>(found->size)); !started) {
+            return started;
+        }
+        if constexpr (object_residency<residency_type>) {
+            if (const auto applied = residency_.apply_image(); !applied) {
+                return applied;
+            }
+        }
+        return open_allocator();
+    }
+
+    [[nodiscard]] result<void> restore_image() {
+        const auto found = read_superblock();
+        if (!found) {
+            return failure(found.error());
+        }
+        auto restored = residency_.begin_restore(static_cast<address>(found->size));
+        if (restored) {
+            restored = open_allocator();
+        }
+        residency_.end_restore();
+        return restored;
+    }
+
+    /// That of an image that this composition can take up.
+    [[nodiscard]] result<superblock> read_superblock() {
         superblock found;
         if (const auto read =
                 residency_.read_reserved(std::as_writable_bytes(std::span{&found, 1}));
             !read) {
-            return read;
+            return failure(read.error());
         }
-        if (const auto fits = description().accepts(found); !fits) {
-            return fits;
+        if (const auto fits = description(residency_.storage().size()).accepts(found); !fits) {
+            return failure(fits.error());
         }
-        if (const auto started = residency_.start(static_cast<address>(found.size)); !started) {
-            return started;
-        }
-        return allocator_.open(residency_, residency_type::reserved, size());
+        return found;
     }
 
-    template <class T>
-    [[nodiscard]] result<vptr<T, heap>> grant(block_request request) {
-        const auto guard = lock();
+    [[nodiscard]] result<void> open_allocator() {
+        const auto opened = allocator_.open(medium(), residency_type::reserved, grantable_end());
+        if constexpr (object_residency<residency_type>) {
+            // What was freed last may not be written down; if it is, this is refused.
+            if (const address freed = residency_.freed(); opened && freed != 0) {
+                static_cast<void>(allocator_.deallocate(medium(), freed));
+            }
+        }
+        return opened;
+    }
+
+    /// End of what the allocator grants. A pointer past the end of a block must not wrap to null.
+    [[nodiscard]] address grantable_end() const noexcept {
+        return size() > (std::numeric_limits<address_type>::max)() ? size() - 1 : size();
+    }
+
+    /// What the allocator keeps its state on.
+    [[nodiscard]] auto& medium() noexcept {
+        if constexpr (object_residency<residency_type>) {
+            return residency_.medium();
+        } else {
+            return residency_;
+        }
+    }
+
+    [[nodiscard]] result<address> grant_block(block_request request) {
         if (!is_open()) {
             return failure(errc::not_open);
         }
-        const auto granted = allocator_.allocate(residency_, request);
+        const auto granted = allocator_.allocate(medium(), request);
+        if (granted) {
+            this->note_granted();
+        }
+        return granted;
+    }
+    template <class T>
+    [[nodiscard]] result<vptr<T, heap>> grant(block_request request) {
+        const auto guard = section();
+        const auto granted = grant_block(request);
         if (!granted) {
             return failure(granted.error());
         }
         return vptr<T, heap>::from_address(static_cast<address_type>(*granted));
+    }
+
+    template <class T, class... Args>
+    [[nodiscard]] result<vptr<T, heap>> make_in_place(Args&&... args) {
+        const auto made = grant<T>({.size = sizeof(T),
+                                    .align = alignof(T),
+                                    .within = sizeof(T) <= whole_limit ? whole_limit : 0});
+        if (!made) {
+            return made;
+        }
+        unfinished<T> room{*this, *made};
+        if (const auto stored = construct<T>(*made, std::forward<Args>(args)...); !stored) {
+            return failure(stored.error());
+        }
+        room.block = nullptr;
+        return made;
     }
 
     /// Gives the room back of an object that is not constructed, even because of an exception.
@@ -301,6 +420,15 @@ private:
             }
         }
     };
+
+    /// Frees a block, and what is resident of it.
+    [[nodiscard]] result<void> release(address block) {
+        if constexpr (object_residency<residency_type>) {
+            return this->release_object(block);
+        } else {
+            return allocator_.deallocate(medium(), block);
+        }
+    }
 
     template <class T, class... Args>
     [[nodiscard]] result<void> construct(vptr<T, heap> p, Args&&... args) {

@@ -18,9 +18,11 @@ namespace vmem {
 namespace detail {
 
 struct address_policy {};
+struct dirty_policy {};
 struct fault_policy {};
 struct instance_policy {};
 struct locking_policy {};
+struct persisted_policy {};
 struct statistics_policy {};
 
 } // namespace detail
@@ -88,7 +90,31 @@ struct statistics : detail::statistics_policy {
     static constexpr bool value = Enabled;
 };
 
+/// Most bytes that are unsaved at any instant, what describes them included, so that a persist has
+/// a bound that suits the energy there is. For `resident_objects`; without it the arena is the
+/// limit.
+template <std::size_t Bytes>
+struct dirty_limit : detail::dirty_policy {
+    static constexpr std::size_t value = Bytes;
+};
+
+/// What happens after each persist: `Handler{}(result<void>)` is called with its outcome, in the
+/// interrupt that asked for it or at the end of the critical section that put it off. Where an
+/// operating system would stop the program. It may call `restore`.
+template <class Handler>
+struct on_persisted : detail::persisted_policy {
+    static_assert(std::default_initializable<Handler> && std::invocable<Handler, result<void>>,
+                  "on_persisted: Handler must be default constructible and callable with a "
+                  "result<void>");
+    using type = Handler;
+};
+
 namespace detail {
+
+/// The default of `on_persisted`.
+struct go_on {
+    void operator()(const result<void>&) const noexcept {}
+};
 
 template <class Kind, class Policy>
 inline constexpr bool is_policy = std::is_base_of_v<Kind, Policy>;
@@ -113,18 +139,22 @@ using policy = typename find_policy<Kind, Default, Policies...>::type;
 template <class P>
 inline constexpr bool is_known_policy =
     is_policy<address_policy, P> || is_policy<fault_policy, P> || is_policy<instance_policy, P> ||
-    is_policy<locking_policy, P> || is_policy<statistics_policy, P>;
+    is_policy<locking_policy, P> || is_policy<statistics_policy, P> || is_policy<dirty_policy, P> ||
+    is_policy<persisted_policy, P>;
 
 template <class... Policies>
 consteval void check_policies() {
     static_assert((is_known_policy<Policies> && ...),
                   "heap: an argument after the allocator is not a policy; known are locking<>, "
-                  "on_fault<>, address_bits<>, instance<> and statistics<>");
+                  "on_fault<>, address_bits<>, instance<>, statistics<>, dirty_limit<> and "
+                  "on_persisted<>");
     static_assert(policy_count<address_policy, Policies...> <= 1 &&
                       policy_count<fault_policy, Policies...> <= 1 &&
                       policy_count<instance_policy, Policies...> <= 1 &&
                       policy_count<locking_policy, Policies...> <= 1 &&
-                      policy_count<statistics_policy, Policies...> <= 1,
+                      policy_count<statistics_policy, Policies...> <= 1 &&
+                      policy_count<dirty_policy, Policies...> <= 1 &&
+                      policy_count<persisted_policy, Policies...> <= 1,
                   "heap: two policies of one kind; keep one of them");
 }
 

@@ -36,6 +36,7 @@ namespace vmem {
 template <class T, class Heap>
 class chunk_view {
 public:
+    /// Goes from chunk to chunk; each step takes the next pin.
     class iterator {
     public:
         using value_type = std::span<T>;
@@ -168,12 +169,24 @@ F for_each(vptr<T, Heap> p, std::size_t n, F f) {
     return f;
 }
 
+namespace detail {
+
+/// Bytes of `n` objects. A product that does not fit is beyond the end of any memory, not a small
+/// number.
+template <class T>
+[[nodiscard]] constexpr std::size_t bytes_of(std::size_t n) noexcept {
+    return lesser(n, (std::numeric_limits<std::size_t>::max)() / sizeof(T)) * sizeof(T);
+}
+
+} // namespace detail
+
 /// Sets the `n` elements at `p` to `value`; returns the end. One look-up per page.
 template <class T, class Heap>
     requires(!std::is_const_v<T>)
 vptr<T, Heap> fill(vptr<T, Heap> p, std::size_t n,
                    std::type_identity_t<T> value) noexcept(Heap::nothrow_access &&
                                                            std::is_nothrow_copy_assignable_v<T>) {
+    detail::check_end(p, detail::bytes_of<T>(n));
     for (const std::span<T> chunk : chunks(p, n)) {
         for (T& element : chunk) {
             element = value;
@@ -191,10 +204,7 @@ template <detail::byte_source From, detail::byte_target To>
                           detail::operand_element<To>> &&
              storable<detail::operand_element<To>>)
 To copy(From from, std::size_t n, To to) noexcept(detail::nothrow_operands<From, To>) {
-    constexpr std::size_t size = sizeof(detail::operand_element<To>);
-    // A product that does not fit is beyond the end of any memory, not a small number.
-    constexpr auto most = (std::numeric_limits<std::size_t>::max)() / size;
-    detail::move_bytes(to, from, detail::lesser(n, most) * size);
+    detail::move_bytes(to, from, detail::bytes_of<detail::operand_element<To>>(n));
     return to + static_cast<std::ptrdiff_t>(n);
 }
 

@@ -53,6 +53,9 @@ concept void_or_const_of =
 template <class T, class Heap>
 class vptr : public detail::vptr_types<T, Heap> {
     static constexpr bool is_object = !std::is_void_v<T>;
+    /// Virtual memory may be larger than what the machine's own pointers reach.
+    using wide = std::conditional_t<(sizeof(typename Heap::address_type) > sizeof(std::size_t)),
+                                    typename Heap::address_type, std::size_t>;
 
 public:
     using typename detail::vptr_types<T, Heap>::reference;
@@ -69,6 +72,7 @@ public:
         requires(!std::same_as<U, T> && detail::void_or_const_of<U, T>)
     constexpr vptr(vptr<U, Heap> other) noexcept : at_(other.to_address()) {}
 
+    /// Precondition: `at` is an address of the heap's width.
     [[nodiscard]] static constexpr vptr from_address(auto at) noexcept {
         vptr p;
         p.at_ = static_cast<decltype(at_)>(at);
@@ -143,13 +147,13 @@ public:
         requires is_object
     {
         // Unsigned arithmetic wraps, so a negative count needs no branch.
-        at_ = static_cast<decltype(at_)>(at_ + static_cast<std::size_t>(count) * sizeof(T));
+        at_ = static_cast<decltype(at_)>(at_ + static_cast<wide>(count) * sizeof(T));
         return *this;
     }
     constexpr vptr& operator-=(difference_type count) noexcept
         requires is_object
     {
-        at_ = static_cast<decltype(at_)>(at_ - static_cast<std::size_t>(count) * sizeof(T));
+        at_ = static_cast<decltype(at_)>(at_ - static_cast<wide>(count) * sizeof(T));
         return *this;
     }
     constexpr vptr& operator++() noexcept
@@ -195,9 +199,9 @@ public:
     [[nodiscard]] friend constexpr difference_type operator-(vptr a, vptr b) noexcept
         requires is_object
     {
-        const auto bytes =
-            static_cast<difference_type>(a.at_) - static_cast<difference_type>(b.at_);
-        return bytes / static_cast<difference_type>(sizeof(T));
+        using distance = std::make_signed_t<wide>;
+        const auto bytes = static_cast<distance>(wide{a.at_} - wide{b.at_});
+        return static_cast<difference_type>(bytes / static_cast<distance>(sizeof(T)));
     }
 
     [[nodiscard]] friend constexpr bool operator==(vptr a, vptr b) noexcept {

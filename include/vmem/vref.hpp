@@ -135,14 +135,10 @@ public:
     const vref& operator++() const { return *this += 1; }
     const vref& operator--() const { return *this -= 1; }
     value_type operator++(int) const {
-        const value_type before = get();
-        ++*this;
-        return before;
+        return step([](auto& object) { ++object; }, [](auto& object) { object += 1; });
     }
     value_type operator--(int) const {
-        const value_type before = get();
-        --*this;
-        return before;
+        return step([](auto& object) { --object; }, [](auto& object) { object -= 1; });
     }
 
     /// Exchanges the values, as `std::iter_swap` expects of a reference.
@@ -236,6 +232,26 @@ private:
             *this = object;
         }
         return *this;
+    }
+
+    /// As `change`, for a number or for a class; the value before it.
+    template <class OfNumber, class OfClass>
+    [[gnu::always_inline]] value_type step(OfNumber of_number, OfClass of_class) const {
+        static_assert(!std::is_const_v<T>, "vref: assignment through a vptr<const T>");
+        if constexpr (std::is_arithmetic_v<value_type>) {
+            value_type before{};
+            Heap::current().template update<value_type>(at_, [&](value_type& object) {
+                before = object;
+                of_number(object);
+            });
+            return before;
+        } else {
+            const value_type before = get();
+            value_type object = before;
+            of_class(object);
+            *this = object;
+            return before;
+        }
     }
 
     typename Heap::address_type at_;

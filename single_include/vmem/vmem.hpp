@@ -31,10 +31,22 @@
 #ifndef VMEM_VMEM_HPP
 #define VMEM_VMEM_HPP
 
+#pragma push_macro("abs")
+#undef abs
+#pragma push_macro("bit")
+#undef bit
+#pragma push_macro("max")
+#undef max
+#pragma push_macro("min")
+#undef min
+#pragma push_macro("round")
+#undef round
+
 #include <array>
 #include <bit>
 #include <compare>
 #include <concepts>
+#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -43,6 +55,7 @@
 #include <iosfwd>
 #include <iterator>
 #include <limits>
+#include <memory>
 #include <new>
 #include <span>
 #include <type_traits>
@@ -121,6 +134,12 @@ enum class errc : std::uint8_t {
     no_heap,
     not_open,
     already_open,
+    larger_than_arena,
+    over_dirty_limit,
+    pinned,
+    // The container's state
+    empty,
+    full,
     // The storage
     read_failed,
     write_failed,
@@ -143,6 +162,7 @@ enum class errc : std::uint8_t {
 };
 
 /// One sentence that names the cause, without a full stop. Never null. O(1).
+// NOLINTNEXTLINE(readability-function-size): as long as there are errors
 [[nodiscard]] constexpr const char* message(errc code) noexcept {
     switch (code) {
     case errc::null_pointer:
@@ -171,6 +191,16 @@ enum class errc : std::uint8_t {
         return "heap is neither formatted nor opened";
     case errc::already_open:
         return "a heap of this type is alive already; use instance<Tag>";
+    case errc::larger_than_arena:
+        return "object is larger than the arena into which it would be loaded";
+    case errc::over_dirty_limit:
+        return "change does not fit the dirty limit";
+    case errc::pinned:
+        return "object is pinned already, which excludes this use of it";
+    case errc::empty:
+        return "container has no element";
+    case errc::full:
+        return "container has no room for another element";
     case errc::read_failed:
         return "storage read failed";
     case errc::write_failed:
@@ -269,6 +299,9 @@ using failure = tl::unexpected<errc>;
 /// - `allocate_at(p, size, align)`: makes these very bytes a live block, as if `allocate` had
 ///   chosen them, so that a layout that is known can be built again. Errors: zero_size; misaligned;
 ///   foreign_pointer (not within the arena); out_of_memory (not free).
+/// - `sort_free()`: puts what is free into an order that follows from the layout alone. Two
+///   allocators with the same live blocks that are both sorted then answer all requests alike: so
+///   one that is sorted before its layout is saved can be built again to the same future.
 /// - `largest_free()`: the largest size that `allocate` would grant at `default_alignment`; 0 if
 ///   none.
 /// - The same calls on two arenas that are aligned alike give the same offsets.
@@ -316,6 +349,10 @@ concept has_ram_allocate_at = requires(A& a, void* p, std::size_t n) {
     { a.allocate_at(p, n, n) } -> std::same_as<result<void>>;
 };
 template <class A>
+concept has_ram_sort_free = requires(A& a) {
+    { a.sort_free() } noexcept -> std::same_as<void>;
+};
+template <class A>
 concept has_ram_largest_free = requires(const A& a) {
     { a.largest_free() } noexcept -> std::same_as<std::size_t>;
 };
@@ -332,10 +369,11 @@ concept has_ram_stats = requires(const A& a) {
 
 /// See the contract above.
 template <class A>
-concept ram_allocator = detail::has_arena_constructor<A> && detail::has_ram_allocate<A> &&
-                        detail::has_ram_deallocate<A> && detail::has_ram_reallocate<A> &&
-                        detail::has_ram_allocate_at<A> && detail::has_ram_largest_free<A> &&
-                        detail::has_ram_invariants<A> && detail::has_ram_stats<A>;
+concept ram_allocator =
+    detail::has_arena_constructor<A> && detail::has_ram_allocate<A> &&
+    detail::has_ram_deallocate<A> && detail::has_ram_reallocate<A> &&
+    detail::has_ram_allocate_at<A> && detail::has_ram_sort_free<A> &&
+    detail::has_ram_largest_free<A> && detail::has_ram_invariants<A> && detail::has_ram_stats<A>;
 
 /// Names each member that `A` lacks, one sentence each, on every compiler. Called in the body of
 /// each template that takes a RAM allocator.
@@ -355,6 +393,8 @@ consteval void check_ram_allocator() {
     static_assert(detail::has_ram_allocate_at<A>,
                   "RAM allocator: missing 'result<void> allocate_at(void* p, std::size_t size, "
                   "std::size_t align = default_alignment)'");
+    static_assert(detail::has_ram_sort_free<A>,
+                  "RAM allocator: missing 'void sort_free() noexcept'");
     static_assert(detail::has_ram_largest_free<A>,
                   "RAM allocator: missing 'std::size_t largest_free() const noexcept'");
     static_assert(detail::has_ram_invariants<A>,
@@ -372,6 +412,7 @@ struct ram_allocator_archetype {
                                            std::size_t align);
     [[nodiscard]] result<void> allocate_at(void* p, std::size_t size,
                                            std::size_t align = default_alignment);
+    void sort_free() noexcept;
     [[nodiscard]] std::size_t largest_free() const noexcept;
     [[nodiscard]] bool invariants_hold() const noexcept;
     [[nodiscard]] allocator_stats stats() const noexcept;
@@ -471,19 +512,26 @@ namespace vmem::detail {
 /// - pair: exactly one of two buddies is free as a whole. There is one for each pair, where the
 ///   right buddy starts: no granule is that for two pairs. Only pairs of which the right one
 ///   starts within the range have a flag; what is beyond the range is never free.
-/// Within a live block, no flag is set but the one that says so, which tells its order.
+///
+/// Within a live block of less than a word of flags, no flag is set but the one that says so, which
+/// tells its order. A larger one has words of its own, with room for its order, so that it need not
+/// be searched: no live flag is set, the pair flag of its second granule is, and those behind that
+/// are the order. Else that flag is never set without a live flag of one of its two granules.
 class buddy_flags {
     using word = std::size_t;
     static constexpr std::size_t digits = std::numeric_limits<word>::digits;
-    static constexpr unsigned word_order = static_cast<unsigned>(std::countr_zero(digits));
 
     struct group {
         word live = 0;
         word pair = 0;
     };
+    static constexpr word large_mark = 2;
+    static constexpr unsigned large_shift = 2;
 
 public:
     static constexpr std::size_t alignment = alignof(group);
+    /// Blocks of this order are large.
+    static constexpr unsigned word_order = static_cast<unsigned>(std::countr_zero(digits));
     /// Room for the flags, in bytes.
     [[nodiscard]] static constexpr std::size_t bytes_for(std::size_t begin,
                                                          std::size_t end) noexcept {
@@ -501,9 +549,22 @@ public:
 
     [[nodiscard]] std::size_t end() const noexcept { return end_; }
 
-    void set_live(std::size_t at) const noexcept { of(at).live |= bit(at); }
-    void clear_live(std::size_t at) const noexcept { of(at).live &= ~bit(at); }
-    [[nodiscard]] bool live(std::size_t at) const noexcept { return (of(at).live & bit(at)) != 0; }
+    void set_live(std::size_t at, unsigned order) const noexcept {
+        group& flags = of(at);
+        if (order < word_order) [[likely]] {
+            flags.live |= bit(at);
+        } else {
+            flags.pair |= large_mark | word{order} << large_shift;
+        }
+    }
+    void clear_live(std::size_t at, unsigned order) const noexcept {
+        group& flags = of(at);
+        if (order < word_order) [[likely]] {
+            flags.live &= ~bit(at);
+        } else {
+            flags.pair &= large_mark - 1;
+        }
+    }
 
     [[nodiscard]] bool pair(std::size_t right) const noexcept {
         return (of(right).pair & bit(right)) != 0;
@@ -514,14 +575,13 @@ public:
     }
 
     /// Whether `at` is where a live block of that order starts. Precondition: it is a multiple of
-    /// 2^order. One look at a group for orders up to 5 (4 on a 32-bit processor), else
-    /// O(log^2 size).
+    /// 2^order. One look at a group.
     [[nodiscard, gnu::always_inline]] bool is_live_block(std::size_t at,
                                                          unsigned order) const noexcept {
-        if (order >= word_order) [[unlikely]] {
-            return live(at) && order_of_live(at) == order;
-        }
         const group& flags = of(at);
+        if (order >= word_order) [[unlikely]] {
+            return large_order(flags) == order;
+        }
         const std::size_t size = std::size_t{1} << order;
         const word within = bit(size) - 1;
         // The pair flag of its first granule is about this block and its buddy to the left.
@@ -530,25 +590,29 @@ public:
         return (seen & within) == 1 && ((at & size) != 0 || divided || at + 2 * size > end_);
     }
 
-    /// Precondition: a live block starts at `at`. O(log^2 size).
-    [[nodiscard, gnu::noinline]] unsigned order_of_live(std::size_t at) const noexcept {
-        unsigned order = 0;
-        std::size_t size = 1;
-        while ((at & size) == 0 && at + 2 * size <= end_ && !is_divided(at + size, order)) {
-            ++order;
-            size *= 2;
+    /// The order of the live block that starts at `at`, or `none`.
+    [[nodiscard]] unsigned order_of_live(std::size_t at) const noexcept {
+        if (at % digits == 0 && large_order(of(at)) != 0) {
+            return large_order(of(at));
         }
-        return order;
+        unsigned order = 0;
+        while (order < word_order && (at % (word{1} << order) != 0 || !is_live_block(at, order))) {
+            ++order;
+        }
+        return order < word_order ? order : none;
     }
+    static constexpr unsigned none = ~0U;
 
-    /// Whether no live block starts in the block of that order at `at`. O(size).
+    /// Whether no granule of the block of that order at `at` is live. Precondition: no live block
+    /// starts before it and reaches into it. O(size).
     [[nodiscard]] bool none_live(std::size_t at, unsigned order) const noexcept {
         if (order < word_order) {
+            const std::size_t first = at % digits;
             const word within = (word{1} << (std::size_t{1} << order)) - 1;
-            return (of(at).live >> (at % digits) & within) == 0;
+            return (of(at).live >> first & within) == 0 && large_order(of(at)) == 0;
         }
         const std::size_t end = at + (std::size_t{1} << order);
-        while (at != end && of(at).live == 0) {
+        while (at != end && of(at).live == 0 && large_order(of(at)) == 0) {
             at += digits;
         }
         return at == end;
@@ -561,21 +625,10 @@ private:
     [[nodiscard]] group& of(std::size_t at) const noexcept {
         return groups_[at / digits - skipped_];
     }
-
-    /// Whether the block of that order at `at` is free, live, or divided into blocks that are, as
-    /// opposed to a part of a larger live block. Precondition: it is a right buddy, and the left
-    /// one is not free.
-    [[nodiscard]] bool is_divided(std::size_t at, unsigned order) const noexcept {
-        const word flags = (of(at).live | of(at).pair) >> (at % digits);
-        if (order < word_order) {
-            return (flags & ((word{1} << (std::size_t{1} << order)) - 1)) != 0;
-        }
-        // The first block in it is live, or free and then its pair has one that is not.
-        bool found = flags != 0;
-        for (unsigned inner = word_order; inner < order && !found; ++inner) {
-            found = pair(at + (std::size_t{1} << inner));
-        }
-        return found;
+    /// Order of the large live block that starts with the group; 0 if none does.
+    [[nodiscard]] static unsigned large_order(const group& flags) noexcept {
+        const bool is_marked = (flags.pair & large_mark) != 0 && (flags.live & 3) == 0;
+        return is_marked ? static_cast<unsigned>(flags.pair >> large_shift) : 0;
     }
 
     group* groups_ = nullptr;
@@ -617,6 +670,13 @@ public:
     buddy_lists(std::byte* base, std::size_t number, std::byte* heads, std::size_t count) noexcept
         : base_(base), number_(number), heads_(heads) {
         std::memset(heads, 0, bytes_for(count));
+    }
+
+    /// No block is in a list. O(log n).
+    void clear() noexcept {
+        for (; occupied_ != 0; occupied_ &= occupied_ - 1) {
+            set_head(static_cast<unsigned>(std::countr_zero(occupied_)), 0);
+        }
     }
 
     [[nodiscard]] std::byte* base() const noexcept { return base_; }
@@ -727,6 +787,244 @@ private:
 } // namespace vmem::detail
 
 // ========================================================================================
+// vmem/detail/buddy_blocks.hpp
+#define VMEM_DETAIL_BUDDY_BLOCKS_HPP
+
+namespace vmem::detail {
+
+/// The arena of a buddy allocator: a row of blocks, live ones and free ones. A block of order k
+/// has 2^k granules of `MinBlock` bytes and the number of its first one, which is a multiple of
+/// 2^k. What is known of the blocks is at the start of the arena: their flags, and the heads of the
+/// lists of free ones.
+///
+/// With n granules, each function is O(log n) unless it says otherwise.
+template <std::size_t MinBlock>
+class buddy_blocks {
+    using flags = buddy_flags;
+    using lists = buddy_lists<MinBlock>;
+    static constexpr unsigned min_order = static_cast<unsigned>(std::countr_zero(MinBlock));
+    static constexpr std::size_t max_arena =
+        std::size_t{1} << lesser(std::numeric_limits<std::size_t>::digits - 1, min_order + 31);
+
+public:
+    /// No order.
+    static constexpr unsigned none = flags::none;
+
+    /// Granules.
+    [[nodiscard]] static constexpr std::size_t size_of(unsigned order) noexcept {
+        return std::size_t{1} << order;
+    }
+
+    /// All is free. O(n).
+    explicit buddy_blocks(std::span<std::byte> arena) noexcept {
+        arena = whole_granules(arena, MinBlock, max_arena);
+        const std::size_t count = arena.size() / MinBlock;
+        // Numbers are counted from a multiple of a power of two no block is larger than.
+        const std::size_t span = std::bit_ceil(arena.size());
+        const auto offset = static_cast<std::size_t>(address_of(arena.data()) & (span - 1));
+        const std::size_t number = offset / MinBlock;
+        const std::size_t bytes = flags::bytes_for(number, number + count);
+        const std::size_t state = bytes + lists::bytes_for(count);
+        if (state + MinBlock > arena.size()) {
+            return;
+        }
+        flags_ = flags(arena.data(), number, number + count);
+        free_ = lists(arena.data(), number, arena.data() + bytes, count);
+        first_ = number + (state + MinBlock - 1) / MinBlock;
+        // As the flags demand where a pair has a left one that no block can be.
+        flags_.set_live(first_ - 1, 0);
+        for (std::size_t at = first_; at != end();) {
+            const unsigned largest = static_cast<unsigned>(std::bit_width(end() - at)) - 1;
+            const unsigned order = lesser(largest, static_cast<unsigned>(std::countr_zero(at)));
+            add_free(at, order);
+            at += size_of(order);
+        }
+    }
+
+    /// Granules that blocks can take.
+    [[nodiscard]] std::size_t count() const noexcept { return end() - first_; }
+    /// Bit k is set where a block of order k is free, k >= `order`. O(1).
+    [[nodiscard]] std::size_t orders_from(unsigned order) const noexcept {
+        return free_.orders_from(order);
+    }
+
+    /// Number of the granule at `p`; outside of the arena if `p` is, or is not a multiple of
+    /// MinBlock. O(1).
+    [[nodiscard]] std::size_t number_of(const void* p) const noexcept {
+        const auto offset = static_cast<std::size_t>(address_of(p) - address_of(free_.base()));
+        // Rotated, the offset of a misaligned pointer is far outside.
+        return std::rotr(offset, static_cast<int>(min_order)) + free_.number();
+    }
+    /// Whether the block of that order at `at` can be, and is within the arena. O(1).
+    [[nodiscard]] bool contains(std::size_t at, unsigned order) const noexcept {
+        return at >= first_ && at < end() && size_of(order) <= end() - at &&
+               (at & (size_of(order) - 1)) == 0;
+    }
+    /// O(1).
+    [[nodiscard]] bool is_live(std::size_t at, unsigned order) const noexcept {
+        return contains(at, order) && flags_.is_live_block(at, order);
+    }
+    /// Order of the free block that the granule is in, or `none`. O(n).
+    [[nodiscard]] unsigned order_of_free(std::size_t at) const noexcept {
+        for (unsigned order = 0;; ++order) {
+            const std::size_t block = at & ~(size_of(order) - 1);
+            if (!contains(block, order)) {
+                return none;
+            }
+            const std::size_t right = block | size_of(order);
+            if ((right >= end() || flags_.pair(right)) && flags_.none_live(block, order)) {
+                return order;
+            }
+        }
+    }
+
+    /// A live block of that order, the first part of one of order `larger`.
+    /// Precondition: one of that order is free.
+    [[nodiscard, gnu::always_inline]] std::byte* take(unsigned larger, unsigned order) noexcept {
+        const std::size_t at = free_.pop(larger);
+        flags_.set_live(at, order);
+        toggle_pair(at, larger);
+        if (larger != order) {
+            return divided(at, larger, order);
+        }
+        return free_.bytes_of(at);
+    }
+    /// Makes these granules a live block, if they are free. O(n).
+    [[nodiscard]] bool take_at(std::size_t target, unsigned wanted) noexcept {
+        unsigned order = order_of_free(target);
+        if (order == none || order < wanted) {
+            return false;
+        }
+        std::size_t at = target & ~(size_of(order) - 1);
+        free_.remove(at, order);
+        toggle_pair(at, order);
+        while (order != wanted) {
+            --order;
+            const std::size_t right = at + size_of(order);
+            flags_.toggle_pair(right);
+            free_.push(target < right ? right : at, order);
+            at = target < right ? at : right;
+        }
+        flags_.set_live(at, wanted);
+        return true;
+    }
+    /// Frees a live block, joined with its buddy as long as that is free.
+    [[gnu::always_inline]] void release(std::size_t at, unsigned order) noexcept {
+        flags_.clear_live(at, order);
+        add_free(at, order);
+    }
+    /// Makes a live block one of order `wanted`, at the same place. False if that cannot be: it is
+    /// not a left one as often as needed, or a right one is not free.
+    [[nodiscard]] bool resize(std::size_t at, unsigned order, unsigned wanted) noexcept {
+        if (wanted > order && !can_grow(at, order, wanted)) {
+            return false;
+        }
+        flags_.clear_live(at, order);
+        for (; order < wanted; ++order) {
+            free_.remove(at + size_of(order), order);
+            toggle_pair(at, order);
+        }
+        if (order > wanted) {
+            divide(at, order, wanted);
+        }
+        flags_.set_live(at, wanted);
+        return true;
+    }
+
+    /// Builds the lists again from what is between the live blocks, each in order of address, from
+    /// the last block to the first. O(n).
+    void sort_free() noexcept {
+        free_.clear();
+        for (std::size_t at = first_; at < end();) {
+            unsigned order = flags_.order_of_live(at);
+            if (order == none) {
+                order = order_of_free(at);
+                free_.push(at, order);
+            }
+            at += size_of(order);
+        }
+    }
+    /// Whether flags and lists agree, and `live` granules are live. O(n log n).
+    [[nodiscard]] bool are_sound(std::size_t live) const noexcept {
+        std::ptrdiff_t free_blocks = 0;
+        std::size_t at = first_;
+        while (at < end()) {
+            unsigned order = flags_.order_of_live(at);
+            if (order != none) {
+                live -= size_of(order);
+            } else {
+                order = order_of_free(at);
+                ++free_blocks;
+            }
+            if (order == none || !contains(at, order)) {
+                return false;
+            }
+            at += size_of(order);
+        }
+        return live == 0 && free_.count(static_cast<unsigned>(std::bit_width(count())),
+                                        [this](std::size_t block, unsigned order) {
+                                            return contains(block, order) &&
+                                                   order_of_free(block) == order;
+                                        }) == free_blocks;
+    }
+
+private:
+    /// One beyond the last granule.
+    [[nodiscard]] std::size_t end() const noexcept { return flags_.end(); }
+
+    /// The flag of the pair of which the block is one, if there is a right one: false then means
+    /// that both are free or neither.
+    [[gnu::always_inline]] bool toggle_pair(std::size_t at, unsigned order) const noexcept {
+        const std::size_t right = at | size_of(order);
+        return right >= end() || flags_.toggle_pair(right);
+    }
+    [[gnu::always_inline]] void add_free(std::size_t at, unsigned order) noexcept {
+        if (toggle_pair(at, order)) [[likely]] {
+            free_.push(at, order);
+        } else {
+            join(at, order);
+        }
+    }
+    /// Precondition: the buddy is free. Not inlined, so that the fast path saves no registers.
+    [[gnu::noinline]] void join(std::size_t at, unsigned order) noexcept {
+        do {
+            free_.remove(at ^ size_of(order), order);
+            at &= ~size_of(order);
+            ++order;
+        } while (!toggle_pair(at, order));
+        free_.push(at, order);
+    }
+    /// Divides the block of order `from` at `at`, which is in no list, until its first part is of
+    /// order `to`; the other parts are free.
+    [[gnu::always_inline]] void divide(std::size_t at, unsigned from, unsigned to) noexcept {
+        do {
+            --from;
+            flags_.toggle_pair(at + size_of(from));
+            free_.push(at + size_of(from), from);
+        } while (from != to);
+    }
+    // Not inlined, for the same reason.
+    [[nodiscard, gnu::noinline]] std::byte* divided(std::size_t at, unsigned from,
+                                                    unsigned to) noexcept {
+        divide(at, from, to);
+        return free_.bytes_of(at);
+    }
+    [[nodiscard]] bool can_grow(std::size_t at, unsigned order, unsigned wanted) const noexcept {
+        while (order < wanted && contains(at, order + 1) && flags_.pair(at + size_of(order))) {
+            ++order;
+        }
+        return order == wanted;
+    }
+
+    lists free_;
+    flags flags_;
+    /// The first granule that blocks can take.
+    std::size_t first_ = 0;
+};
+
+} // namespace vmem::detail
+
+// ========================================================================================
 // vmem/allocator/buddy_allocator.hpp
 #define VMEM_ALLOCATOR_BUDDY_ALLOCATOR_HPP
 
@@ -755,29 +1053,7 @@ class buddy_allocator {
 
 public:
     /// Manages `arena`. O(n).
-    explicit buddy_allocator(std::span<std::byte> arena) noexcept {
-        arena = detail::whole_granules(arena, MinBlock, max_arena);
-        const std::size_t count = arena.size() / MinBlock;
-        // Numbers are counted from a multiple of a power of two no block is larger than.
-        const std::size_t span = std::bit_ceil(arena.size());
-        const auto offset = static_cast<std::size_t>(detail::address_of(arena.data()) & (span - 1));
-        const std::size_t number = offset / MinBlock;
-        const std::size_t bytes = flags::bytes_for(number, number + count);
-        const std::size_t state = bytes + lists::bytes_for(count);
-        if (state + MinBlock > arena.size()) {
-            return;
-        }
-        flags_ = flags(arena.data(), number, number + count);
-        free_ = lists(arena.data(), number, arena.data() + bytes, count);
-        first_ = number + (state + MinBlock - 1) / MinBlock;
-        for (std::size_t at = first_; at != end();) {
-            const unsigned largest = static_cast<unsigned>(std::bit_width(end() - at)) - 1;
-            const unsigned order =
-                detail::lesser(largest, static_cast<unsigned>(std::countr_zero(at)));
-            release(at, order);
-            at += size_of(order);
-        }
-    }
+    explicit buddy_allocator(std::span<std::byte> arena) noexcept : blocks_(arena) {}
     buddy_allocator(const buddy_allocator&) = delete;
     buddy_allocator& operator=(const buddy_allocator&) = delete;
 
@@ -786,195 +1062,127 @@ public:
     [[nodiscard]] result<void*> allocate(std::size_t size,
                                          std::size_t align = default_alignment) noexcept {
         const unsigned order = order_for(size, align);
-        const std::size_t fits = free_.orders_from(order);
+        const std::size_t fits = blocks_.orders_from(order);
         if (fits == 0 || size == 0 || !detail::is_power_of_two(align)) [[unlikely]] {
             return refuse_to_allocate(size, align);
         }
-        const auto larger = static_cast<unsigned>(std::countr_zero(fits));
-        const std::size_t at = free_.pop(larger);
-        flags_.set_live(at);
-        toggle_pair(at, larger);
-        in_use_ += size_of(order);
-        if (larger != order) {
-            return divided(at, larger, order);
-        }
-        return free_.bytes_of(at);
+        in_use_ += blocks::size_of(order);
+        return blocks_.take(static_cast<unsigned>(std::countr_zero(fits)), order);
     }
 
-    /// Errors: zero_size, misaligned, double_free, foreign_pointer.
+    /// Errors, which take O(n) to find out: zero_size, misaligned, double_free, foreign_pointer.
     [[nodiscard]] result<void> deallocate(void* p, std::size_t size,
                                           std::size_t align = default_alignment) noexcept {
-        const std::size_t at = number_of(p);
+        const std::size_t at = blocks_.number_of(p);
         const unsigned order = order_for(size, align);
-        if (!detail::is_aligned(p, align) || !is_live(at, size, order)) [[unlikely]] {
+        if (!is_live(p, size, align, order)) [[unlikely]] {
             return refuse(p, size, align);
         }
-        flags_.clear_live(at);
-        count_out(size_of(order));
-        release(at, order);
+        count_out(blocks::size_of(order));
+        blocks_.release(at, order);
         return {};
     }
 
     /// In place where the block shrinks, or where it is a left buddy as often as needed and the
-    /// right ones are free; else O(log n) and a copy. Errors: zero_size, misaligned, double_free,
-    /// foreign_pointer, out_of_memory.
+    /// right ones are free; else O(log n) and a copy. Errors, which take O(n) to find out:
+    /// zero_size, misaligned, double_free, foreign_pointer, out_of_memory.
     [[nodiscard]] result<void*> reallocate(void* p, std::size_t old_size, std::size_t new_size,
                                            std::size_t align = default_alignment) noexcept {
-        const std::size_t at = number_of(p);
-        unsigned order = order_for(old_size, align);
-        if (!detail::is_aligned(p, align) || !is_live(at, old_size, order)) {
+        const unsigned order = order_for(old_size, align);
+        if (!is_live(p, old_size, align, order)) {
             return refuse(p, old_size, align);
         }
         if (new_size == 0) {
             return failure(errc::zero_size);
         }
         const unsigned wanted = order_for(new_size, align);
-        if (wanted > order && !can_grow(at, order, wanted)) {
+        if (!blocks_.resize(blocks_.number_of(p), order, wanted)) {
             return detail::relocate(*this, p, old_size, new_size, align);
         }
-        for (; order < wanted; ++order) {
-            free_.remove(at + size_of(order), order);
-            toggle_pair(at, order);
-            in_use_ += size_of(order);
-        }
-        if (order > wanted) {
-            count_out(size_of(order) - size_of(wanted));
-            divide(at, order, wanted);
-        }
+        count_out(blocks::size_of(order));
+        in_use_ += blocks::size_of(wanted);
         return p;
     }
 
-    /// The allocator then hands out other blocks than the one whose layout was rebuilt, as its
-    /// lists are in another order. O(n). Errors: zero_size; misaligned, also where `p` is not a
-    /// multiple of what `size` is rounded to; foreign_pointer; out_of_memory.
+    /// Unless both are sorted, the allocator then hands out other blocks than the one whose layout
+    /// was rebuilt, as its lists are in another order. O(n). Errors: zero_size; misaligned, also
+    /// where `p` is not a multiple of what `size` is rounded to; foreign_pointer; out_of_memory.
     [[nodiscard]] result<void> allocate_at(void* p, std::size_t size,
                                            std::size_t align = default_alignment) noexcept {
         if (const auto possible = detail::check_request(size, align); !possible) {
             return possible;
         }
-        const unsigned wanted = order_for(size, align);
+        const unsigned order = order_for(size, align);
         if (size > capacity() || align > capacity()) {
             return failure(errc::foreign_pointer);
         }
-        if (!detail::is_aligned(p, align) || !detail::is_aligned(p, MinBlock << wanted)) {
+        if (!detail::is_aligned(p, align) || !detail::is_aligned(p, MinBlock << order)) {
             return failure(errc::misaligned);
         }
-        std::size_t at = number_of(p);
-        if (!contains(at, wanted)) {
+        const std::size_t at = blocks_.number_of(p);
+        if (!blocks_.contains(at, order)) {
             return failure(errc::foreign_pointer);
         }
-        unsigned order = order_of_free(at);
-        if (order == none || order < wanted) {
+        if (!blocks_.take_at(at, order)) {
             return out_of_memory();
         }
-        const std::size_t target = at;
-        at &= ~(size_of(order) - 1);
-        free_.remove(at, order);
-        toggle_pair(at, order);
-        while (order != wanted) {
-            --order;
-            const std::size_t right = at + size_of(order);
-            flags_.toggle_pair(right);
-            free_.push(target < right ? right : at, order);
-            at = target < right ? at : right;
-        }
-        flags_.set_live(at);
-        in_use_ += size_of(wanted);
+        in_use_ += blocks::size_of(order);
         return {};
     }
 
+    /// O(n).
+    void sort_free() noexcept { blocks_.sort_free(); }
+
     /// Bytes; exact.
     [[nodiscard]] std::size_t largest_free() const noexcept {
-        const std::size_t orders = free_.orders_from(0);
+        const std::size_t orders = blocks_.orders_from(0);
         const std::size_t largest =
             orders == 0 ? 0 : MinBlock << (static_cast<unsigned>(std::bit_width(orders)) - 1);
         return largest < default_alignment ? 0 : largest;
     }
 
     /// Whether flags and lists agree. O(n log n).
-    [[nodiscard]] bool invariants_hold() const noexcept {
-        std::size_t live = 0;
-        std::ptrdiff_t free_blocks = 0;
-        std::size_t at = first_;
-        while (at < end()) {
-            unsigned order = order_of_free(at);
-            if (flags_.live(at)) {
-                order = flags_.order_of_live(at);
-                live += size_of(order);
-            } else if (order != none) {
-                ++free_blocks;
-            }
-            if (order == none || !contains(at, order)) {
-                return false;
-            }
-            at += size_of(order);
-        }
-        return live == in_use_ && free_.count(static_cast<unsigned>(std::bit_width(end() - first_)),
-                                              [this](std::size_t block, unsigned order) {
-                                                  return contains(block, order) &&
-                                                         order_of_free(block) == order;
-                                              }) == free_blocks;
-    }
+    [[nodiscard]] bool invariants_hold() const noexcept { return blocks_.are_sound(in_use_); }
 
     [[nodiscard]] allocator_stats stats() const noexcept {
         return {.in_use = in_use_ * MinBlock,
-                .peak = peak() * MinBlock,
+                .peak = (in_use_ > peak_ ? in_use_ : peak_) * MinBlock,
                 .largest_free = largest_free(),
                 .capacity = capacity(),
                 .failures = failures_};
     }
 
 private:
-    using flags = detail::buddy_flags;
-    using lists = detail::buddy_lists<MinBlock>;
-    static constexpr unsigned size_bits = std::numeric_limits<std::size_t>::digits;
-    static constexpr unsigned min_order = static_cast<unsigned>(std::countr_zero(MinBlock));
-    static constexpr std::size_t max_arena = std::size_t{1}
-                                             << detail::lesser(size_bits - 1, min_order + 31);
-    static constexpr unsigned none = size_bits;
+    using blocks = detail::buddy_blocks<MinBlock>;
 
-    [[nodiscard]] static constexpr std::size_t size_of(unsigned order) noexcept {
-        return std::size_t{1} << order;
-    }
-    /// Less than `size_bits`, whatever is asked for.
+    /// Less than the bits of a size, whatever is asked for.
     [[nodiscard]] static constexpr unsigned order_for(std::size_t size,
                                                       std::size_t align) noexcept {
         const std::size_t bytes = align > MinBlock && align > size ? align : size;
         return static_cast<unsigned>(std::bit_width((bytes - 1) / MinBlock));
     }
 
-    /// One beyond the last granule.
-    [[nodiscard]] std::size_t end() const noexcept { return flags_.end(); }
-    [[nodiscard]] std::size_t capacity() const noexcept { return (end() - first_) * MinBlock; }
-    /// Not within the arena if `p` is not, or is not a multiple of MinBlock.
-    [[nodiscard]] std::size_t number_of(const void* p) const noexcept {
-        const auto offset =
-            static_cast<std::size_t>(detail::address_of(p) - detail::address_of(free_.base()));
-        // Rotated, the offset of a misaligned pointer is far outside.
-        return std::rotr(offset, static_cast<int>(min_order)) + free_.number();
-    }
-    /// Whether the block of that order at `at` can be, and is within the arena.
-    [[nodiscard]] bool contains(std::size_t at, unsigned order) const noexcept {
-        return at >= first_ && at < end() && size_of(order) <= end() - at &&
-               (at & (size_of(order) - 1)) == 0;
-    }
-    [[nodiscard]] bool is_live(std::size_t at, std::size_t size, unsigned order) const noexcept {
-        return size != 0 && contains(at, order) && flags_.is_live_block(at, order);
+    [[nodiscard]] std::size_t capacity() const noexcept { return blocks_.count() * MinBlock; }
+    [[nodiscard, gnu::always_inline]] bool
+    is_live(const void* p, std::size_t size, std::size_t align, unsigned order) const noexcept {
+        return detail::is_aligned(p, align) && size != 0 &&
+               blocks_.is_live(blocks_.number_of(p), order);
     }
 
     /// So that an allocation need not look for a new peak: there can be none but where freeing
     /// begins, or now.
     [[gnu::always_inline]] void count_out(std::size_t count) noexcept {
-        peak_ = peak();
+        if (in_use_ > peak_) [[unlikely]] {
+            peak_ = in_use_;
+        }
         in_use_ -= count;
     }
-    [[nodiscard]] std::size_t peak() const noexcept { return in_use_ > peak_ ? in_use_ : peak_; }
     [[nodiscard]] failure out_of_memory() noexcept {
         ++failures_;
         return failure(errc::out_of_memory);
     }
-    [[nodiscard, gnu::noinline, gnu::cold]] result<void*>
-    refuse_to_allocate(std::size_t size, std::size_t align) noexcept {
+    [[nodiscard, gnu::noinline, gnu::cold]] failure refuse_to_allocate(std::size_t size,
+                                                                       std::size_t align) noexcept {
         if (const auto possible = detail::check_request(size, align); !possible) {
             return failure(possible.error());
         }
@@ -989,72 +1197,13 @@ private:
         if (!detail::is_aligned(p, align) || !detail::is_aligned(p, MinBlock)) {
             return failure(errc::misaligned);
         }
-        const std::size_t at = number_of(p);
-        return failure(contains(at, 0) && order_of_free(at) != none ? errc::double_free
-                                                                    : errc::foreign_pointer);
+        const std::size_t at = blocks_.number_of(p);
+        return failure(blocks_.contains(at, 0) && blocks_.order_of_free(at) != blocks::none
+                           ? errc::double_free
+                           : errc::foreign_pointer);
     }
 
-    /// The flag of the pair of which the block is one, if there is a right one: false then means
-    /// that both are free or neither.
-    [[gnu::always_inline]] bool toggle_pair(std::size_t at, unsigned order) const noexcept {
-        const std::size_t right = at | size_of(order);
-        return right >= end() || flags_.toggle_pair(right);
-    }
-    /// Makes a block free, joined with its buddy as long as that is free.
-    [[gnu::always_inline]] void release(std::size_t at, unsigned order) noexcept {
-        if (toggle_pair(at, order)) [[likely]] {
-            free_.push(at, order);
-        } else {
-            join(at, order);
-        }
-    }
-    /// Precondition: the buddy is free. Not inlined, so that the fast path saves no registers.
-    [[gnu::noinline]] void join(std::size_t at, unsigned order) noexcept {
-        do {
-            free_.remove(at ^ size_of(order), order);
-            at &= ~size_of(order);
-            ++order;
-        } while (!toggle_pair(at, order));
-        free_.push(at, order);
-    }
-    /// Divides the block of order `from` at `at`, which is in no list, until its first part is of
-    /// order `to`; the other parts are free.
-    [[gnu::always_inline]] void divide(std::size_t at, unsigned from, unsigned to) noexcept {
-        do {
-            --from;
-            flags_.toggle_pair(at + size_of(from));
-            free_.push(at + size_of(from), from);
-        } while (from != to);
-    }
-    [[nodiscard, gnu::noinline]] result<void*> divided(std::size_t at, unsigned from,
-                                                       unsigned to) noexcept {
-        divide(at, from, to);
-        return free_.bytes_of(at);
-    }
-    [[nodiscard]] bool can_grow(std::size_t at, unsigned order, unsigned wanted) const noexcept {
-        while (order < wanted && contains(at, order + 1) && flags_.pair(at + size_of(order))) {
-            ++order;
-        }
-        return order == wanted;
-    }
-    /// Order of the free block that the granule is in, or `none`. O(n).
-    [[nodiscard]] unsigned order_of_free(std::size_t at) const noexcept {
-        for (unsigned order = 0;; ++order) {
-            const std::size_t block = at & ~(size_of(order) - 1);
-            if (!contains(block, order)) {
-                return none;
-            }
-            const std::size_t right = block | size_of(order);
-            if ((right >= end() || flags_.pair(right)) && flags_.none_live(block, order)) {
-                return order;
-            }
-        }
-    }
-
-    lists free_;
-    flags flags_;
-    /// The first granule that blocks can take.
-    std::size_t first_ = 0;
+    blocks blocks_;
     // Granules.
     std::size_t in_use_ = 0;
     std::size_t peak_ = 0;
@@ -1111,8 +1260,8 @@ namespace detail {
 namespace vmem {
 
 /// Granularity of a storage in bytes, each a power of two. Accesses must start at and span
-/// multiples of `read_size` / `write_size`, else they are `errc::misaligned`; `size()` is a
-/// multiple of both. Specialise it, or give the storage a `static constexpr storage_geometry
+/// multiples of `read_size` / `write_size`, or may be `errc::misaligned`; `size()` is a multiple of
+/// both. Specialise `storage_traits`, or give the storage a `static constexpr storage_geometry
 /// geometry` member, where a device is not byte-addressable.
 struct storage_geometry {
     std::size_t read_size = 1;
@@ -1285,9 +1434,9 @@ concept has_nonresident_id = requires {
 
 /// - `format(medium, begin, end)`: starts afresh on `[begin, end)`; `open` takes up what was there.
 /// - `settle(medium)`: makes the state on the medium complete, before the medium is flushed.
-/// - `allocate`: zero_size, out_of_memory, misaligned (a malformed request), or the errors of the
-///   medium.
-/// - `deallocate(medium, block)`: foreign_pointer, double_free, or the medium's errors.
+/// - `allocate`: zero_size, out_of_memory, misaligned (a malformed request), corrupt (the state on
+///   the medium is damaged), or the errors of the medium.
+/// - `deallocate(medium, block)`: foreign_pointer, double_free, corrupt, or the medium's errors.
 /// - After an error of the medium the call has taken effect whole or not at all, as its result
 ///   says.
 /// - `largest_free`: largest size that `allocate` grants at alignment 1.
@@ -1537,12 +1686,22 @@ constexpr void walk(const group_image& in, address from, address to, Block block
     }
 }
 
-/// The free blocks in `[from, to)`, which is part of one group.
+/// The free blocks in `[from, to)`, which is part of one group; only the first if all are alike.
 template <class Codes>
 constexpr void survey(const group_image& in, address from, address to, free_survey& into) {
-    walk<Codes>(
-        in, from, to, [](address, unsigned) {},
-        [&](address run_from, address run_to) { into.add_run(run_from, run_to); });
+    if constexpr (Codes::most_order == 0) {
+        while (from < to && Codes::span_at(in, from) != 0) {
+            // Where every leaf of a byte is a block, all its bits are set.
+            from += from % 8 == 0 && in[Codes::byte_of(from)] == std::byte{0xFF} ? 8 : 1;
+        }
+        if (from < to) {
+            into.add(from, 0);
+        }
+    } else {
+        walk<Codes>(
+            in, from, to, [](address, unsigned) {},
+            [&](address run_from, address run_to) { into.add_run(run_from, run_to); });
+    }
 }
 
 } // namespace vmem::detail
@@ -2764,7 +2923,7 @@ public:
     static constexpr address max_address = (std::numeric_limits<address>::max)();
 
     /// Most accesses of one call of `allocate` on the range `[begin, end)`, unless the call before
-    /// failed with an error of the medium: that costs up to two writes more.
+    /// failed with an error of the medium: that may cost a write more.
     [[nodiscard]] static constexpr io_bound worst_case_allocate(address begin,
                                                                 address end) noexcept {
         return core::worst_case_allocate(begin, end);
@@ -2867,8 +3026,8 @@ namespace vmem {
 /// Blocks of a power of two of bytes (Knuth, TAOCP 1, 2.5, the buddy system), at multiples of their
 /// size, on a range of any size. Made for media on which an access costs more than its bytes: an
 /// allocation and a deallocation together access a range of up to 1 MiB (with `MinBlock` 16) at
-/// most 8 times, less than 3 times in the mean of a random workload, and not at all when the block
-/// that was freed last is asked for again.
+/// most 8 times, and 2.5 times in the mean where random blocks are replaced one by one. An
+/// allocation that can have the block that was freed last accesses nothing.
 ///
 /// On the medium: two bits per `MinBlock` bytes say where blocks start and how large they are, and
 /// are the truth; for every 64 bytes of that a byte tells the largest free block, and for every 256
@@ -2896,7 +3055,7 @@ public:
     static constexpr address max_address = (std::numeric_limits<address>::max)();
 
     /// Most accesses of one call of `allocate` on the range `[begin, end)`, unless the call before
-    /// failed with an error of the medium: that costs up to two writes more.
+    /// failed with an error of the medium: that may cost a write more.
     [[nodiscard]] static constexpr io_bound worst_case_allocate(address begin,
                                                                 address end) noexcept {
         return core::worst_case_allocate(begin, end);
@@ -3721,14 +3880,14 @@ static_assert(nonresident_allocator<nonresident_linked_list_allocator, storage_a
 
 namespace vmem::detail {
 
-/// Two flags per granule of an arena: a live block starts here; a free block ends here. As no two
-/// free blocks are neighbours, these tell of each block that starts at a known granule whether it
-/// is live, and whether the block before it is free. Nothing else needs to be known of a live
-/// block.
+/// Two flags per granule of an arena: a live block starts here; a free block ends right before it.
+/// As no two free blocks are neighbours, these tell of each block that starts at a known granule
+/// whether it is live, and whether the block before it is free. Nothing else needs to be known of a
+/// live block.
 class block_flags {
     struct group {
-        std::uint32_t starts = 0;
-        std::uint32_t ends = 0;
+        std::uint32_t live = 0;
+        std::uint32_t after_free = 0;
     };
     /// Granules in a group.
     static constexpr std::size_t per_group = 32;
@@ -3748,24 +3907,25 @@ public:
         }
     }
 
-    [[nodiscard]] bool starts(std::size_t at) const noexcept {
-        return (of(at).starts & bit(at)) != 0;
-    }
-    void set_start(std::size_t at) const noexcept { of(at).starts |= bit(at); }
-    void clear_start(std::size_t at) const noexcept { of(at).starts &= ~bit(at); }
+    /// Whether a live block starts at `at`.
+    [[nodiscard]] bool live(std::size_t at) const noexcept { return is_set(of(at).live, at); }
+    void set_live(std::size_t at) const noexcept { of(at).live |= bit(at); }
+    void clear_live(std::size_t at) const noexcept { of(at).live &= ~bit(at); }
 
-    [[nodiscard]] bool ends(std::size_t at) const noexcept { return (of(at).ends & bit(at)) != 0; }
-    void set_end(std::size_t at) const noexcept { of(at).ends |= bit(at); }
-    void clear_end(std::size_t at) const noexcept { of(at).ends &= ~bit(at); }
+    /// Whether a free block ends right before `at`.
+    [[nodiscard]] bool after_free(std::size_t at) const noexcept {
+        return is_set(of(at).after_free, at);
+    }
+    void set_after_free(std::size_t at) const noexcept { of(at).after_free |= bit(at); }
+    void clear_after_free(std::size_t at) const noexcept { of(at).after_free &= ~bit(at); }
 
     /// The first granule from `at` on that has a flag. Precondition: there is one.
     [[nodiscard]] std::size_t next(std::size_t at) const noexcept {
         std::size_t i = at / per_group;
-        std::uint32_t found =
-            (groups_[i].starts | groups_[i].ends) & (~std::uint32_t{0} << (at % per_group));
+        std::uint32_t found = any_of(i) & (~std::uint32_t{0} << (at % per_group));
         while (found == 0) {
             ++i;
-            found = groups_[i].starts | groups_[i].ends;
+            found = any_of(i);
         }
         return i * per_group + static_cast<unsigned>(std::countr_zero(found));
     }
@@ -3774,7 +3934,14 @@ private:
     [[nodiscard]] static constexpr std::uint32_t bit(std::size_t at) noexcept {
         return std::uint32_t{1} << (at % per_group);
     }
+    /// Shifted to the right, a flag is one instruction where a processor has one for that.
+    [[nodiscard]] static constexpr bool is_set(std::uint32_t flags, std::size_t at) noexcept {
+        return (flags >> (at % per_group) & 1) != 0;
+    }
     [[nodiscard]] group& of(std::size_t at) const noexcept { return groups_[at / per_group]; }
+    [[nodiscard]] std::uint32_t any_of(std::size_t i) const noexcept {
+        return groups_[i].live | groups_[i].after_free;
+    }
 
     group* groups_ = nullptr;
 };
@@ -4009,6 +4176,289 @@ private:
 } // namespace vmem::detail
 
 // ========================================================================================
+// vmem/detail/tlsf_blocks.hpp
+#define VMEM_DETAIL_TLSF_BLOCKS_HPP
+
+namespace vmem::detail {
+
+/// The arena of a TLSF allocator: a row of blocks, live ones and free ones, in granules that are
+/// counted from the start of the arena. What is known of them is at its start: the heads of the
+/// lists of free blocks, and two flags per granule. No two free blocks are neighbours.
+///
+/// Each function is O(1) unless it says otherwise.
+template <class Index, std::size_t Granule, unsigned SecondLevelBits, std::size_t MaxArena>
+class tlsf_blocks {
+    /// Words of a granule. The lists know a block by the index of its first word.
+    static constexpr std::size_t words = Granule / sizeof(Index);
+    using lists = segregated_lists<Index, words, SecondLevelBits, MaxArena / Granule>;
+
+public:
+    /// Granules from `first` up to, but not including, `end`.
+    struct range {
+        std::size_t first;
+        std::size_t end;
+
+        [[nodiscard]] std::size_t size() const noexcept { return end - first; }
+    };
+    /// Sizes below it share no list.
+    static constexpr std::size_t exact = lists::exact;
+
+    [[nodiscard]] static constexpr std::size_t granules(std::size_t size) noexcept {
+        return (size + (Granule - 1)) / Granule;
+    }
+
+    /// All is free. O(arena / Granule / 32).
+    explicit tlsf_blocks(std::span<std::byte> arena) noexcept {
+        arena = whole_granules(arena, Granule, MaxArena);
+        const std::size_t end = arena.size() / Granule;
+        const std::size_t heads =
+            align_up(lists::head_words(end) * sizeof(Index), block_flags::alignment);
+        const std::size_t state = heads + block_flags::bytes_for(end);
+        if (state + Granule > arena.size()) {
+            return;
+        }
+        base_ = arena.data();
+        flags_ = block_flags(base_ + heads, end);
+        first_ = granules(state);
+        end_ = end;
+        clear_lists();
+        // Beyond the last block there seems to be a live one.
+        flags_.set_live(end);
+        add_free({first_, end});
+    }
+
+    /// Granules that blocks can take.
+    [[nodiscard]] std::size_t count() const noexcept { return end_ - first_; }
+    /// Granules of the largest block that `take` would grant for an alignment up to `Granule`.
+    [[nodiscard]] std::size_t largest_free() const noexcept {
+        return end_ == 0 ? 0 : lists_.largest(base_);
+    }
+
+    /// Where a block of `size` bytes at `p` would be. False if it would not be within the arena,
+    /// or does not start with a granule.
+    [[nodiscard, gnu::always_inline]] bool locate(const void* p, std::size_t size,
+                                                  range& block) const noexcept {
+        // Rotated, the offset of a misaligned pointer is far outside.
+        block.first = std::rotr(static_cast<std::size_t>(address_of(p) - address_of(base_)),
+                                std::countr_zero(Granule));
+        block.end = block.first + granules(size);
+        // No granules at all: `size` is 0, or too large to be rounded up.
+        return block.first < block.end && block.end <= end_;
+    }
+    /// The first granule that blocks can take.
+    [[nodiscard]] std::size_t begin() const noexcept { return first_; }
+
+    /// Whether a live block starts with that granule.
+    [[nodiscard]] bool live_at(std::size_t first) const noexcept { return flags_.live(first); }
+    /// Whether `block`, which a live block starts, ends with one as well.
+    [[nodiscard]] bool ends_live(range block) const noexcept {
+        return !flags_.after_free(block.end) &&
+               (flags_.live(block.end) || is_free_block(block.end));
+    }
+    /// Whether that is so, and it has no free neighbour.
+    [[nodiscard]] bool is_between_live(range block) const noexcept {
+        return flags_.live(block.end) && !flags_.after_free(block.end) &&
+               !flags_.after_free(block.first);
+    }
+
+    /// The free block that granule `at` is in; if it is in none, a range of no granules.
+    /// O(arena / Granule / 32).
+    [[nodiscard]] range free_around(std::size_t at) const noexcept {
+        if (!flags_.live(at)) {
+            const std::size_t end = flags_.next(at + 1);
+            const std::size_t first = end - size_before(end);
+            if (flags_.after_free(end) && first <= at) {
+                return {first, end};
+            }
+        }
+        return {at, at};
+    }
+
+    /// For each size below `exact`, from `count` on, whether there is a free block.
+    /// Precondition: `count` < `exact`.
+    [[nodiscard]] std::size_t exact_fits(std::size_t count) const noexcept {
+        return lists_.exact_fits(count);
+    }
+    /// Makes the first granules of a block of the smallest size in `fits` a live block.
+    /// Precondition: `fits` is `exact_fits(count)`, and not 0.
+    [[nodiscard, gnu::always_inline]] void* take_exact(std::size_t fits,
+                                                       std::size_t count) noexcept {
+        // A copy, for stores to the arena could change the member as far as is known.
+        std::byte* const base = base_;
+        const auto taken = lists_.take_exact(base, fits);
+        const std::size_t first = taken.block / words;
+        flags_.set_live(first);
+        if (taken.size != count) {
+            lists_.insert_exact(base, taken.block + count * words, taken.size - count);
+        } else {
+            flags_.clear_after_free(first + count);
+        }
+        return base + taken.block * sizeof(Index);
+    }
+    /// Makes `count` granules at a multiple of `align` bytes a live block; null if there is no room
+    /// to be found without a search. Precondition: 0 < `count` <= `this->count()`.
+    [[nodiscard]] void* take(std::size_t count, std::size_t align) noexcept {
+        auto found = lists_.find(base_, count);
+        if (found.block != 0 && aligned(found, align) + count > end_of(found)) {
+            const std::size_t spare = align > Granule ? align / Granule - 1 : 0;
+            found = spare < end_ ? lists_.find(base_, count + spare) : typename lists::found{};
+        }
+        if (found.block == 0) {
+            return nullptr;
+        }
+        const std::size_t first = aligned(found, align);
+        carve({found.block / words, end_of(found)}, {first, first + count});
+        return base_ + first * Granule;
+    }
+
+    /// Makes `wanted` a live block; what is left of the free block around it stays free.
+    void carve(range free, range wanted) noexcept {
+        lists_.remove(base_, free.first * words);
+        flags_.clear_after_free(free.end);
+        if (free.first != wanted.first) {
+            add_free({free.first, wanted.first});
+        }
+        if (wanted.end != free.end) {
+            add_free({wanted.end, free.end});
+        }
+        flags_.set_live(wanted.first);
+    }
+    /// Gives the live block that ends before `from` the granules up to `to`, if they are free.
+    [[nodiscard]] bool extend(std::size_t from, std::size_t to) noexcept {
+        if (flags_.live(from) || from + size_of(from) < to) {
+            return false;
+        }
+        carve({from, from + size_of(from)}, {from, to});
+        flags_.clear_live(from);
+        return true;
+    }
+    /// Divides a live block, which then ends before `at`, where another one starts.
+    void divide(std::size_t at) const noexcept { flags_.set_live(at); }
+
+    /// Frees a live block. Precondition: `is_between_live(block)`.
+    [[gnu::always_inline]] void release(range block) noexcept {
+        flags_.clear_live(block.first);
+        add_free(block);
+    }
+    /// Frees a live block, together with free neighbours.
+    void release_and_join(range block) noexcept {
+        std::byte* const base = base_;
+        const bool join_next = !flags_.live(block.end);
+        const bool join_previous = flags_.after_free(block.first);
+        flags_.clear_live(block.first);
+        if (join_next) {
+            const std::size_t next = block.end;
+            block.end += size_of(next);
+            lists_.remove(base, next * words);
+        } else {
+            flags_.set_after_free(block.end);
+        }
+        if (join_previous) {
+            flags_.clear_after_free(block.first);
+            block.first -= size_before(block.first);
+            lists_.remove(base, block.first * words);
+        }
+        lists_.insert(base, block.first * words, block.size());
+    }
+
+    /// Builds the lists again from what is between the live blocks, each in order of address, from
+    /// the last block to the first. O(blocks + arena / Granule / 32).
+    void sort_free() noexcept {
+        if (end_ == 0) {
+            return;
+        }
+        clear_lists();
+        for (std::size_t at = first_; at != end_;) {
+            if (flags_.live(at)) {
+                at = end_of_live(at);
+            } else {
+                const std::size_t size = size_of(at);
+                lists_.insert(base_, at * words, size);
+                at += size;
+            }
+        }
+    }
+
+    /// Whether flags, sizes, links and lists agree, and `live` granules are in live blocks.
+    /// O(blocks + arena / Granule / 32).
+    [[nodiscard]] bool are_sound(std::size_t live) const noexcept {
+        if (end_ == 0) {
+            return live == 0;
+        }
+        std::ptrdiff_t free_blocks = 0;
+        bool after_free = false;
+        std::size_t at = first_;
+        while (at < end_ && flags_.after_free(at) == after_free) {
+            const bool is_live = flags_.live(at);
+            const std::size_t next = is_live ? end_of_live(at) : at + size_of(at);
+            // A size that is wrong may lead back.
+            if (next <= at || (!is_live && (after_free || !is_free_block(at)))) {
+                return false;
+            }
+            live -= is_live ? next - at : 0;
+            free_blocks += is_live ? 0 : 1;
+            after_free = !is_live;
+            at = next;
+        }
+        return at == end_ && flags_.after_free(end_) == after_free && live == 0 &&
+               lists_.count(base_, end_ * words) == free_blocks;
+    }
+
+private:
+    [[nodiscard]] static std::size_t end_of(typename lists::found free) noexcept {
+        return free.block / words + free.size;
+    }
+    /// Granules of the free block that starts at `first`.
+    [[nodiscard]] std::size_t size_of(std::size_t first) const noexcept {
+        return lists_.size_of(base_, first * words);
+    }
+    /// Granules of the free block that ends before `end`.
+    [[nodiscard]] std::size_t size_before(std::size_t end) const noexcept {
+        return lists_.size_before(base_, end * words);
+    }
+    /// Whether a free block starts at `first`, where perhaps the middle of a live block is: that
+    /// cannot be if a block that does end where this one would has the same size.
+    [[nodiscard]] bool is_free_block(std::size_t first) const noexcept {
+        const std::size_t size = size_of(first);
+        return size - 1 < end_ - first && flags_.after_free(first + size) &&
+               size_before(first + size) == size;
+    }
+    /// Where the live block that starts at `first` ends. O(arena / Granule / 32).
+    [[nodiscard]] std::size_t end_of_live(std::size_t first) const noexcept {
+        const std::size_t next = flags_.next(first + 1);
+        return flags_.after_free(next) ? next - size_before(next) : next;
+    }
+    /// First granule in a free block that is at a multiple of `align`, or one beyond.
+    [[nodiscard]] std::size_t aligned(typename lists::found free,
+                                      std::size_t align) const noexcept {
+        const std::size_t first = free.block / words;
+        const std::uintptr_t at = address_of(base_ + first * Granule);
+        const auto gap = static_cast<std::size_t>((0 - at) & (align - 1)) / Granule;
+        return gap < free.size ? first + gap : first + free.size;
+    }
+
+    void clear_lists() noexcept {
+        std::memset(base_, 0, lists::head_words(end_) * sizeof(Index));
+        lists_ = lists(end_);
+    }
+    /// Makes a free block of granules that are not in a list, and neighbour no free block.
+    [[gnu::always_inline]] void add_free(range block) noexcept {
+        flags_.set_after_free(block.end);
+        lists_.insert(base_, block.first * words, block.size());
+    }
+
+    lists lists_;
+    std::byte* base_ = nullptr;
+    block_flags flags_;
+    /// The first granule that blocks can take.
+    std::size_t first_ = 0;
+    /// One beyond the last granule; 0 if the arena is too small.
+    std::size_t end_ = 0;
+};
+
+} // namespace vmem::detail
+
+// ========================================================================================
 // vmem/allocator/tlsf_allocator.hpp
 #define VMEM_ALLOCATOR_TLSF_ALLOCATOR_HPP
 
@@ -4033,7 +4483,7 @@ inline constexpr unsigned tlsf_default_bits = static_cast<unsigned>(std::bit_wid
 /// A block takes its size, rounded up to a multiple of `granule`, and no header. What is known of
 /// it is two bits per granule at the start of the arena. So a block is freed without a look at its
 /// neighbours' memory, and each double free and each foreign pointer is found out. So is a wrong
-/// size, unless it rounds to the same or covers exactly several blocks in a row.
+/// size, unless it rounds to the same or ends exactly where a live block behind this one does.
 ///
 /// Up to 2^(SecondLevelBits + 1) granules, each size has a list of its own; above, each power of
 /// two has 2^SecondLevelBits lists. A request is served from a list in which every block is large
@@ -4063,26 +4513,7 @@ public:
                                                : default_alignment;
 
     /// Manages `arena`. O(arena / granule / 32).
-    explicit tlsf_allocator(std::span<std::byte> arena) noexcept {
-        arena = detail::whole_granules(arena, granule, MaxArena);
-        const std::size_t end = arena.size() / granule;
-        const std::size_t heads = detail::align_up(lists::head_words(end) * sizeof(index),
-                                                   detail::block_flags::alignment);
-        const std::size_t state = heads + detail::block_flags::bytes_for(end);
-        if (state + granule > arena.size()) {
-            return;
-        }
-        base_ = arena.data();
-        std::memset(base_, 0, heads);
-        lists_ = lists(end);
-        flags_ = detail::block_flags(base_ + heads, end);
-        end_ = end;
-        // Beyond the last block there seems to be a live one.
-        flags_.set_start(end);
-        const std::size_t first = granules(state);
-        capacity_ = (end - first) * granule;
-        add_free({first, end});
-    }
+    explicit tlsf_allocator(std::span<std::byte> arena) noexcept : blocks_(arena) {}
     tlsf_allocator(const tlsf_allocator&) = delete;
     tlsf_allocator& operator=(const tlsf_allocator&) = delete;
 
@@ -4092,300 +4523,172 @@ public:
                                          std::size_t align = default_alignment) noexcept {
         if (size - 1 < exact_bytes && detail::is_power_of_two(align) && align <= granule)
             [[likely]] {
-            const std::size_t count = granules(size);
-            if (const auto fits = lists_.exact_fits(count); fits != 0) [[likely]] {
-                // A copy, for stores to the arena could change the member as far as is known.
-                std::byte* const base = base_;
-                const auto taken = lists_.take_exact(base, fits);
-                const std::size_t first = taken.block / words;
-                flags_.set_start(first);
+            const std::size_t count = blocks::granules(size);
+            if (const auto fits = blocks_.exact_fits(count); fits != 0) [[likely]] {
                 in_use_ += count;
-                if (taken.size != count) {
-                    lists_.insert_exact(base, taken.block + count * words, taken.size - count);
-                } else {
-                    flags_.clear_end(first + count - 1);
-                }
-                return base + taken.block * sizeof(index);
+                return blocks_.take_exact(fits, count);
             }
         }
         return allocate_by_class(size, align);
     }
 
-    /// Errors: zero_size, misaligned, double_free, foreign_pointer.
+    /// Errors, which take O(arena / granule / 32) to find out: zero_size, misaligned, double_free,
+    /// foreign_pointer.
     [[nodiscard]] result<void> deallocate(void* p, std::size_t size,
                                           std::size_t align = default_alignment) noexcept {
         range block;
-        if (!detail::is_aligned(p, align) || !locate(p, size, block) || !is_live(block))
-            [[unlikely]] {
+        if (!locate(p, size, align, block) || !blocks_.live_at(block.first)) [[unlikely]] {
             return refuse(p, size, align);
         }
-        release(block);
+        if (!blocks_.is_between_live(block)) {
+            return join(block);
+        }
+        count_out(block.size());
+        blocks_.release(block);
         return {};
     }
 
     /// In place where the block shrinks, or where the block behind it is free and large enough;
-    /// else O(1) and a copy. Errors: zero_size, misaligned, double_free, foreign_pointer,
-    /// out_of_memory.
+    /// else O(1) and a copy. Errors, which take O(arena / granule / 32) to find out: zero_size,
+    /// misaligned, double_free, foreign_pointer, out_of_memory.
     [[nodiscard]] result<void*> reallocate(void* p, std::size_t old_size, std::size_t new_size,
                                            std::size_t align = default_alignment) noexcept {
         range block;
-        if (!detail::is_aligned(p, align) || !locate(p, old_size, block) || !is_live(block)) {
+        if (!locate(p, old_size, align, block) || !blocks_.live_at(block.first) ||
+            !blocks_.ends_live(block)) {
             return refuse(p, old_size, align);
         }
         if (new_size == 0) {
             return failure(errc::zero_size);
         }
-        if (new_size > capacity_) {
+        if (new_size > capacity()) {
             return out_of_memory();
         }
-        const std::size_t end = block.first + granules(new_size);
+        const std::size_t end = block.first + blocks::granules(new_size);
         if (end < block.end) {
-            flags_.set_start(end);
-            release({end, block.end});
-        } else if (end > block.end && !grow(block.end, end)) {
-            return detail::relocate(*this, p, old_size, new_size, align);
+            count_out(block.end - end);
+            blocks_.divide(end);
+            blocks_.release_and_join({end, block.end});
+        } else if (end > block.end) {
+            if (!blocks_.extend(block.end, end)) {
+                return detail::relocate(*this, p, old_size, new_size, align);
+            }
+            in_use_ += end - block.end;
         }
         return p;
     }
 
-    /// The allocator then hands out other blocks than the one whose layout was rebuilt, as its
-    /// lists are in another order. O(arena / granule / 32). Errors: zero_size, misaligned,
-    /// foreign_pointer, out_of_memory.
+    /// Unless both are sorted, the allocator then hands out other blocks than the one whose layout
+    /// was rebuilt, as its lists are in another order. O(arena / granule / 32). Errors: zero_size,
+    /// misaligned, foreign_pointer, out_of_memory.
     [[nodiscard]] result<void> allocate_at(void* p, std::size_t size,
                                            std::size_t align = default_alignment) noexcept {
         range wanted;
-        if (!locate(p, size, wanted) || wanted.first < begin() || !detail::is_aligned(p, align)) {
-            return refuse(p, size, align);
+        if (!locate(p, size, align, wanted) || wanted.first < blocks_.begin()) {
+            return failure(why_not_there(p, size, align));
         }
-        const std::size_t last = flags_.next(wanted.first);
-        if (!is_free(wanted.first) || last < wanted.end - 1) {
+        const range free = blocks_.free_around(wanted.first);
+        if (free.end < wanted.end) {
             return out_of_memory();
         }
-        carve({start_of_next(wanted.first), last + 1}, wanted);
+        blocks_.carve(free, wanted);
+        in_use_ += wanted.size();
         return {};
     }
 
+    /// O(blocks + arena / granule / 32).
+    void sort_free() noexcept { blocks_.sort_free(); }
+
     /// Bytes; exact.
     [[nodiscard]] std::size_t largest_free() const noexcept {
-        return capacity_ == 0 ? 0 : lists_.largest(base_) * granule;
+        return blocks_.largest_free() * granule;
     }
 
     /// Whether flags, sizes, links and lists agree. O(blocks + arena / granule / 32).
-    [[nodiscard]] bool invariants_hold() const noexcept {
-        std::size_t live = 0;
-        std::ptrdiff_t free_blocks = 0;
-        bool after_free = false;
-        std::size_t at = begin();
-        while (at < end_) {
-            if (flags_.starts(at)) {
-                const std::size_t next = start_of_next(at + 1);
-                live += next - at;
-                at = next;
-                after_free = false;
-            } else {
-                if (after_free || !is_free_block(at)) {
-                    return false;
-                }
-                const std::size_t next = at + lists_.size_of(base_, at * words);
-                if (flags_.next(at) != next - 1) {
-                    return false;
-                }
-                at = next;
-                after_free = true;
-                ++free_blocks;
-            }
-        }
-        return capacity_ == 0 ||
-               (at == end_ && live == in_use_ && lists_.count(base_, end_ * words) == free_blocks);
-    }
+    [[nodiscard]] bool invariants_hold() const noexcept { return blocks_.are_sound(in_use_); }
 
     [[nodiscard]] allocator_stats stats() const noexcept {
         return {.in_use = in_use_ * granule,
-                .peak = peak() * granule,
+                .peak = (in_use_ > peak_ ? in_use_ : peak_) * granule,
                 .largest_free = largest_free(),
-                .capacity = capacity_,
+                .capacity = capacity(),
                 .failures = failures_};
     }
 
 private:
-    /// Words of a granule. The lists know a block by the index of its first word.
-    static constexpr std::size_t words = granule / sizeof(index);
-    using lists = detail::segregated_lists<index, words, SecondLevelBits, MaxArena / granule>;
-    static constexpr std::size_t exact_bytes = (lists::exact - 1) * granule;
+    using blocks = detail::tlsf_blocks<index, granule, SecondLevelBits, MaxArena>;
+    using range = typename blocks::range;
+    static constexpr std::size_t exact_bytes = (blocks::exact - 1) * granule;
 
-    /// Granules from `first` up to, but not including, `end`.
-    struct range {
-        std::size_t first;
-        std::size_t end;
-    };
+    [[nodiscard]] std::size_t capacity() const noexcept { return blocks_.count() * granule; }
 
-    [[nodiscard]] static constexpr std::size_t granules(std::size_t size) noexcept {
-        return (size + (granule - 1)) / granule;
+    /// Where a block would be. False if no block can be there.
+    [[nodiscard, gnu::always_inline]] bool locate(const void* p, std::size_t size,
+                                                  std::size_t align, range& block) const noexcept {
+        return detail::is_power_of_two(align) &&
+               (align <= granule || detail::is_aligned(p, align)) && blocks_.locate(p, size, block);
     }
-    [[nodiscard]] std::size_t begin() const noexcept { return end_ - capacity_ / granule; }
 
     /// So that an allocation need not look for a new peak: there can be none but where freeing
     /// begins, or now.
     [[gnu::always_inline]] void count_out(std::size_t count) noexcept {
-        peak_ = peak();
+        if (in_use_ > peak_) [[unlikely]] {
+            peak_ = in_use_;
+        }
         in_use_ -= count;
     }
-    [[nodiscard]] std::size_t peak() const noexcept { return in_use_ > peak_ ? in_use_ : peak_; }
     [[nodiscard]] failure out_of_memory() noexcept {
         ++failures_;
         return failure(errc::out_of_memory);
     }
 
-    /// Where a block of `size` bytes at `p` would be. False if it would not be within the arena.
-    [[nodiscard, gnu::always_inline]] bool locate(const void* p, std::size_t size,
-                                                  range& block) const noexcept {
-        // Rotated, the offset of a misaligned pointer is far outside.
-        block.first =
-            std::rotr(static_cast<std::size_t>(detail::address_of(p) - detail::address_of(base_)),
-                      std::countr_zero(granule));
-        const std::size_t count = granules(size);
-        block.end = block.first + count;
-        // A count of 0 comes of a size that is 0 or too large to be rounded up.
-        return block.first < end_ && count - 1 < end_ - block.first;
-    }
-    /// Precondition: `block` is within the arena.
-    [[nodiscard, gnu::always_inline]] bool is_live(range block) const noexcept {
-        return flags_.starts(block.first) && (flags_.starts(block.end) || is_free_block(block.end));
-    }
-    /// Whether a free block starts at `first`, where perhaps the middle of a live block is: that
-    /// cannot be if a block that does end where this one would has the same size.
-    [[nodiscard]] bool is_free_block(std::size_t first) const noexcept {
-        const std::size_t size = lists_.size_of(base_, first * words);
-        return size - 1 < end_ - first && flags_.ends(first + size - 1) &&
-               lists_.size_before(base_, (first + size) * words) == size;
-    }
-
-    /// Makes a free block of granules that are not in a list, and neighbour no free block.
-    [[gnu::always_inline]] void add_free(range block) noexcept {
-        flags_.set_end(block.end - 1);
-        lists_.insert(base_, block.first * words, block.end - block.first);
-    }
-    /// Frees a live block, together with free neighbours.
-    [[gnu::always_inline]] void release(range block) noexcept {
-        if (!flags_.starts(block.end) || flags_.ends(block.first - 1)) {
-            release_and_join(block);
-            return;
-        }
-        flags_.clear_start(block.first);
-        count_out(block.end - block.first);
-        add_free(block);
-    }
-    // Not inlined, so that the usual path saves no registers for it.
-    [[gnu::noinline]] void release_and_join(range block) noexcept {
-        std::byte* const base = base_;
-        const detail::block_flags flags = flags_;
-        const bool join_next = !flags.starts(block.end);
-        const bool join_previous = flags.ends(block.first - 1);
-        flags.clear_start(block.first);
-        count_out(block.end - block.first);
-        if (join_next) {
-            const std::size_t next = block.end * words;
-            block.end += lists_.size_of(base, next);
-            lists_.remove(base, next);
-        } else {
-            flags.set_end(block.end - 1);
-        }
-        if (join_previous) {
-            flags.clear_end(block.first - 1);
-            block.first -= lists_.size_before(base, block.first * words);
-            lists_.remove(base, block.first * words);
-        }
-        lists_.insert(base, block.first * words, block.end - block.first);
-    }
-
-    // Not inlined, for the same reason.
+    // Not inlined, as the next one, so that the usual paths save no registers for them.
     [[nodiscard, gnu::noinline]] result<void*> allocate_by_class(std::size_t size,
                                                                  std::size_t align) noexcept {
         if (const auto possible = detail::check_request(size, align); !possible) {
             return failure(possible.error());
         }
-        const std::size_t spare = align > granule ? align / granule - 1 : 0;
-        if (size > capacity_) {
+        if (size > capacity()) {
             return out_of_memory();
         }
-        const std::size_t count = granules(size);
-        auto found = lists_.find(base_, count);
-        if (found.block != 0 && aligned(found, align) + count > found.block / words + found.size) {
-            found = spare < end_ ? lists_.find(base_, count + spare) : typename lists::found{};
-        }
-        if (found.block == 0) {
+        const std::size_t count = blocks::granules(size);
+        void* const taken = blocks_.take(count, align);
+        if (taken == nullptr) {
             return out_of_memory();
         }
-        const std::size_t first = aligned(found, align);
-        carve({found.block / words, found.block / words + found.size}, {first, first + count});
-        return base_ + first * granule;
+        in_use_ += count;
+        return taken;
     }
-    /// First granule in a free block that is at a multiple of `align`, or one beyond.
-    [[nodiscard]] std::size_t aligned(typename lists::found free,
-                                      std::size_t align) const noexcept {
-        const std::size_t first = free.block / words;
-        const std::uintptr_t at = detail::address_of(base_ + first * granule);
-        const auto gap = static_cast<std::size_t>((0 - at) & (align - 1)) / granule;
-        return gap < free.size ? first + gap : first + free.size;
-    }
-    /// Makes `wanted` a live block; what is left of the free block around it stays free.
-    void carve(range free, range wanted) noexcept {
-        lists_.remove(base_, free.first * words);
-        flags_.clear_end(free.end - 1);
-        if (free.first != wanted.first) {
-            add_free({free.first, wanted.first});
+    /// Frees the block that starts as `block` does, if it ends there as well.
+    [[nodiscard, gnu::noinline]] result<void> join(range block) noexcept {
+        if (!blocks_.ends_live(block)) [[unlikely]] {
+            return failure(errc::foreign_pointer);
         }
-        if (wanted.end != free.end) {
-            add_free({wanted.end, free.end});
+        count_out(block.size());
+        blocks_.release_and_join(block);
+        return {};
+    }
+    /// Why no block can be at that place.
+    [[nodiscard]] static errc why_not_there(const void* p, std::size_t size,
+                                            std::size_t align) noexcept {
+        if (const auto possible = detail::check_request(size, align); !possible) {
+            return possible.error();
         }
-        flags_.set_start(wanted.first);
-        in_use_ += wanted.end - wanted.first;
+        return detail::is_aligned(p, align) && detail::is_aligned(p, granule)
+                   ? errc::foreign_pointer
+                   : errc::misaligned;
     }
-    /// Takes granules from the free block at `from`, if there is one that reaches to `to`.
-    [[nodiscard]] bool grow(std::size_t from, std::size_t to) noexcept {
-        if (flags_.starts(from) || from + lists_.size_of(base_, from * words) < to) {
-            return false;
-        }
-        carve({from, from + lists_.size_of(base_, from * words)}, {from, to});
-        flags_.clear_start(from);
-        return true;
-    }
-
-    /// Start of the first block from `at` on; `at` is not within a free block.
-    [[nodiscard]] std::size_t start_of_next(std::size_t at) const noexcept {
-        const std::size_t flagged = flags_.next(at);
-        return flags_.starts(flagged)
-                   ? flagged
-                   : flagged + 1 - lists_.size_before(base_, (flagged + 1) * words);
-    }
-    /// Whether granule `at` is in a free block.
-    [[nodiscard]] bool is_free(std::size_t at) const noexcept {
-        return !flags_.starts(flags_.next(at)) && start_of_next(at) <= at;
-    }
-
     /// Why a block is not live.
     [[nodiscard, gnu::noinline, gnu::cold]] failure refuse(const void* p, std::size_t size,
                                                            std::size_t align) const noexcept {
-        if (const auto possible = detail::check_request(size, align); !possible) {
-            return failure(possible.error());
-        }
-        if (!detail::is_aligned(p, align) || !detail::is_aligned(p, granule)) {
-            return failure(errc::misaligned);
-        }
+        const errc code = why_not_there(p, size, align);
         range block;
-        if (!locate(p, 1, block) || block.first < begin() || !is_free(block.first)) {
-            return failure(errc::foreign_pointer);
-        }
-        return failure(errc::double_free);
+        const bool is_free = code == errc::foreign_pointer && blocks_.locate(p, 1, block) &&
+                             blocks_.free_around(block.first).size() != 0;
+        return failure(is_free ? errc::double_free : code);
     }
 
-    lists lists_;
-    std::byte* base_ = nullptr;
-    detail::block_flags flags_;
-    /// One beyond the last granule; 0 if the arena is too small.
-    std::size_t end_ = 0;
-    /// Bytes that blocks can take.
-    std::size_t capacity_ = 0;
+    blocks blocks_;
     // Granules.
     std::size_t in_use_ = 0;
     std::size_t peak_ = 0;
@@ -4393,7 +4696,7 @@ private:
 };
 
 static_assert(ram_allocator<tlsf_allocator<>>);
-static_assert(ram_allocator<tlsf_allocator<64 * 1024>>);
+static_assert(ram_allocator<tlsf_allocator<0x10000>>);
 
 } // namespace vmem
 
@@ -4416,6 +4719,9 @@ class vref;
 
 template <class T, class Heap>
 class pin;
+
+template <class T, class Heap>
+class unique_vptr;
 
 template <class T, class Heap>
 class any_ptr;
@@ -4580,14 +4886,10 @@ public:
     const vref& operator++() const { return *this += 1; }
     const vref& operator--() const { return *this -= 1; }
     value_type operator++(int) const {
-        const value_type before = get();
-        ++*this;
-        return before;
+        return step([](auto& object) { ++object; }, [](auto& object) { object += 1; });
     }
     value_type operator--(int) const {
-        const value_type before = get();
-        --*this;
-        return before;
+        return step([](auto& object) { --object; }, [](auto& object) { object -= 1; });
     }
 
     /// Exchanges the values, as `std::iter_swap` expects of a reference.
@@ -4681,6 +4983,26 @@ private:
             *this = object;
         }
         return *this;
+    }
+
+    /// As `change`, for a number or for a class; the value before it.
+    template <class OfNumber, class OfClass>
+    [[gnu::always_inline]] value_type step(OfNumber of_number, OfClass of_class) const {
+        static_assert(!std::is_const_v<T>, "vref: assignment through a vptr<const T>");
+        if constexpr (std::is_arithmetic_v<value_type>) {
+            value_type before{};
+            Heap::current().template update<value_type>(at_, [&](value_type& object) {
+                before = object;
+                of_number(object);
+            });
+            return before;
+        } else {
+            const value_type before = get();
+            value_type object = before;
+            of_class(object);
+            *this = object;
+            return before;
+        }
     }
 
     typename Heap::address_type at_;
@@ -4956,6 +5278,20 @@ struct pinned_bytes {
     std::size_t slot;
 };
 
+/// Which bytes of an object: `[offset, offset + size)`.
+struct object_part {
+    std::size_t offset;
+    std::size_t size;
+};
+
+/// What is known of an object.
+struct object_state {
+    bool resident = false;
+    /// Some of it is unsaved.
+    bool dirty = false;
+    bool pinned = false;
+};
+
 /// Counted when the heap has `statistics<true>`.
 struct paging_statistics {
     /// Look-ups of an address, each one element or one contiguous run.
@@ -4999,6 +5335,15 @@ concept has_reserved = requires(R& r, std::span<std::byte> out, std::span<const 
 template <class R>
 concept residency = storage<R> && detail::has_start<R> && detail::has_pin<R> &&
                     detail::has_copy<R> && detail::has_reserved<R>;
+
+/// A residency that keeps whole objects in slots, can save all of them from an interrupt, and lets
+/// the allocator's state pass by. See `object_cache`.
+template <class R>
+concept object_residency = residency<R> && requires(R& r) {
+    r.critical();
+    r.medium();
+    { r.persist() } -> std::same_as<result<void>>;
+};
 
 /// Names each member that a bound residency lacks.
 template <class R>
@@ -5221,6 +5566,9 @@ concept void_or_const_of =
 template <class T, class Heap>
 class vptr : public detail::vptr_types<T, Heap> {
     static constexpr bool is_object = !std::is_void_v<T>;
+    /// Virtual memory may be larger than what the machine's own pointers reach.
+    using wide = std::conditional_t<(sizeof(typename Heap::address_type) > sizeof(std::size_t)),
+                                    typename Heap::address_type, std::size_t>;
 
 public:
     using typename detail::vptr_types<T, Heap>::reference;
@@ -5237,6 +5585,7 @@ public:
         requires(!std::same_as<U, T> && detail::void_or_const_of<U, T>)
     constexpr vptr(vptr<U, Heap> other) noexcept : at_(other.to_address()) {}
 
+    /// Precondition: `at` is an address of the heap's width.
     [[nodiscard]] static constexpr vptr from_address(auto at) noexcept {
         vptr p;
         p.at_ = static_cast<decltype(at_)>(at);
@@ -5311,13 +5660,13 @@ public:
         requires is_object
     {
         // Unsigned arithmetic wraps, so a negative count needs no branch.
-        at_ = static_cast<decltype(at_)>(at_ + static_cast<std::size_t>(count) * sizeof(T));
+        at_ = static_cast<decltype(at_)>(at_ + static_cast<wide>(count) * sizeof(T));
         return *this;
     }
     constexpr vptr& operator-=(difference_type count) noexcept
         requires is_object
     {
-        at_ = static_cast<decltype(at_)>(at_ - static_cast<std::size_t>(count) * sizeof(T));
+        at_ = static_cast<decltype(at_)>(at_ - static_cast<wide>(count) * sizeof(T));
         return *this;
     }
     constexpr vptr& operator++() noexcept
@@ -5363,9 +5712,9 @@ public:
     [[nodiscard]] friend constexpr difference_type operator-(vptr a, vptr b) noexcept
         requires is_object
     {
-        const auto bytes =
-            static_cast<difference_type>(a.at_) - static_cast<difference_type>(b.at_);
-        return bytes / static_cast<difference_type>(sizeof(T));
+        using distance = std::make_signed_t<wide>;
+        const auto bytes = static_cast<distance>(wide{a.at_} - wide{b.at_});
+        return static_cast<difference_type>(bytes / static_cast<distance>(sizeof(T)));
     }
 
     [[nodiscard]] friend constexpr bool operator==(vptr a, vptr b) noexcept {
@@ -5795,14 +6144,19 @@ void move_bounced(vptr<std::byte, HeapTo> to, vptr<const std::byte, HeapFrom> fr
     settle(HeapTo::current().write(to.to_address(), {buffer, n}), to);
 }
 
-/// Before anything is moved. The residency finds all other mistakes, and that the heap is closed.
+/// Before anything is changed: `n` bytes do not run on beyond the end. The residency finds all
+/// other mistakes, and that the heap is closed.
 template <class Byte, class Heap>
 void check_end(vptr<Byte, Heap> p, std::size_t n) noexcept(Heap::nothrow_access) {
+    if (n == 0) {
+        return;
+    }
     const address size = Heap::current().size();
     if (size != 0) {
         settle(check_range(size, p.to_address(), n), p);
     }
 }
+inline void check_end(const std::byte*, std::size_t) noexcept {}
 
 /// `std::memmove` of `n > 0` bytes, for each pair of operands.
 inline void move_runs(std::byte* to, const std::byte* from, std::size_t n) noexcept {
@@ -5942,6 +6296,7 @@ namespace vmem {
 template <class T, class Heap>
 class chunk_view {
 public:
+    /// Goes from chunk to chunk; each step takes the next pin.
     class iterator {
     public:
         using value_type = std::span<T>;
@@ -6074,12 +6429,24 @@ F for_each(vptr<T, Heap> p, std::size_t n, F f) {
     return f;
 }
 
+namespace detail {
+
+/// Bytes of `n` objects. A product that does not fit is beyond the end of any memory, not a small
+/// number.
+template <class T>
+[[nodiscard]] constexpr std::size_t bytes_of(std::size_t n) noexcept {
+    return lesser(n, (std::numeric_limits<std::size_t>::max)() / sizeof(T)) * sizeof(T);
+}
+
+} // namespace detail
+
 /// Sets the `n` elements at `p` to `value`; returns the end. One look-up per page.
 template <class T, class Heap>
     requires(!std::is_const_v<T>)
 vptr<T, Heap> fill(vptr<T, Heap> p, std::size_t n,
                    std::type_identity_t<T> value) noexcept(Heap::nothrow_access &&
                                                            std::is_nothrow_copy_assignable_v<T>) {
+    detail::check_end(p, detail::bytes_of<T>(n));
     for (const std::span<T> chunk : chunks(p, n)) {
         for (T& element : chunk) {
             element = value;
@@ -6097,10 +6464,7 @@ template <detail::byte_source From, detail::byte_target To>
                           detail::operand_element<To>> &&
              storable<detail::operand_element<To>>)
 To copy(From from, std::size_t n, To to) noexcept(detail::nothrow_operands<From, To>) {
-    constexpr std::size_t size = sizeof(detail::operand_element<To>);
-    // A product that does not fit is beyond the end of any memory, not a small number.
-    constexpr auto most = (std::numeric_limits<std::size_t>::max)() / size;
-    detail::move_bytes(to, from, detail::lesser(n, most) * size);
+    detail::move_bytes(to, from, detail::bytes_of<detail::operand_element<To>>(n));
     return to + static_cast<std::ptrdiff_t>(n);
 }
 
@@ -6109,6 +6473,466 @@ To copy(From from, std::size_t n, To to) noexcept(detail::nothrow_operands<From,
 // <span> declares the primary template, for which it has a specialisation of its own.
 template <class T, class Heap>
 inline constexpr bool std::ranges::enable_view<vmem::chunk_view<T, Heap>> = true;
+
+// ========================================================================================
+// vmem/container/array.hpp
+#define VMEM_CONTAINER_ARRAY_HPP
+
+namespace vmem {
+
+/// `N` elements of `T` in virtual memory, one after the other. Owns them, unless `release` gives
+/// them up, to be adopted later, after a restart too. As a range it is that of its `vptr`s:
+/// random access, with `vref<T>` as the reference. Elements are accessed where they are; `chunks`
+/// of it runs at raw-pointer speed.
+template <class T, std::size_t N, class Heap>
+class array {
+    static_assert((check_storable<T>(), true));
+    static_assert(N != 0, "array: needs at least one element");
+    static_assert(std::is_trivially_destructible_v<T>,
+                  "array: T has a destructor; keep owning handles out of containers");
+
+public:
+    using value_type = T;
+    using heap_type = Heap;
+    using pointer = vptr<T, Heap>;
+    using const_pointer = vptr<const T, Heap>;
+
+    /// An array of elements that are equal to `value`. Errors: those of `Heap::allocate` and of
+    /// writing. Writes all of it.
+    [[nodiscard]] static result<array> make(const T& value = T{}) {
+        const auto room = Heap::current().template allocate<T>(N);
+        if (!room) {
+            return failure(room.error());
+        }
+        array made(*room);
+        for (std::size_t i = 0; i < N;) {
+            const auto part = (made.first_ + static_cast<std::ptrdiff_t>(i)).write(N - i);
+            if (!part) {
+                return failure(part.error());
+            }
+            for (T& element : *part) {
+                element = value;
+            }
+            i += part->size();
+        }
+        return made;
+    }
+
+    /// Takes over what `release` gave up, or nothing.
+    explicit array(pointer adopted = nullptr) noexcept : first_(adopted) {}
+    array(array&& other) noexcept : first_(other.release()) {}
+    array& operator=(array&& other) noexcept {
+        array taken(std::move(other));
+        std::swap(first_, taken.first_);
+        return *this;
+    }
+    /// Frees the elements, if the storage lets it.
+    ~array() {
+        if (first_ != nullptr) {
+            static_cast<void>(Heap::current().deallocate(first_));
+        }
+    }
+
+    /// Gives the elements up.
+    [[nodiscard]] pointer release() noexcept { return std::exchange(first_, nullptr); }
+
+    [[nodiscard]] static constexpr std::size_t size() noexcept { return N; }
+    [[nodiscard]] pointer data() noexcept { return first_; }
+    [[nodiscard]] const_pointer data() const noexcept { return first_; }
+    [[nodiscard]] pointer begin() noexcept { return first_; }
+    [[nodiscard]] pointer end() noexcept { return first_ + static_cast<std::ptrdiff_t>(N); }
+    [[nodiscard]] const_pointer begin() const noexcept { return first_; }
+    [[nodiscard]] const_pointer end() const noexcept {
+        return const_pointer(first_) + static_cast<std::ptrdiff_t>(N);
+    }
+
+    /// Precondition: index < N. What fails goes to the heap's fault handler.
+    [[nodiscard]] auto operator[](std::size_t index) noexcept {
+        return first_[static_cast<std::ptrdiff_t>(index)];
+    }
+    [[nodiscard]] auto operator[](std::size_t index) const noexcept {
+        return begin()[static_cast<std::ptrdiff_t>(index)];
+    }
+
+    /// A copy of an element, and its replacement. Errors: out_of_range; those of the access.
+    [[nodiscard]] result<T> get(std::size_t index) const {
+        if (index >= N) {
+            return failure(errc::out_of_range);
+        }
+        detail::raw_object<T> copy;
+        if (const auto done = Heap::current().read(place(index), copy.bytes()); !done) {
+            return failure(done.error());
+        }
+        return copy.get();
+    }
+    [[nodiscard]] result<void> set(std::size_t index, const T& value) {
+        if (index >= N) {
+            return failure(errc::out_of_range);
+        }
+        return Heap::current().write(place(index), std::as_bytes(std::span{&value, 1}));
+    }
+
+private:
+    [[nodiscard]] auto place(std::size_t index) const noexcept {
+        return (first_ + static_cast<std::ptrdiff_t>(index)).to_address();
+    }
+
+    pointer first_;
+};
+
+} // namespace vmem
+
+// ========================================================================================
+// vmem/container/list.hpp
+#define VMEM_CONTAINER_LIST_HPP
+
+namespace vmem {
+
+namespace detail {
+
+template <class T, class Heap>
+struct list_node {
+    T value;
+    /// Unspecified in the last and in the first node.
+    vptr<list_node, Heap> next;
+    vptr<list_node, Heap> before;
+};
+
+} // namespace detail
+
+template <class T, class Heap>
+inline constexpr bool enable_storable<detail::list_node<T, Heap>> = storable<T>;
+
+/// A doubly linked list of `T` in virtual memory. Each element is an allocation of its own, of the
+/// element and two pointers; in RAM are two pointers and a count. Owns its elements: they end with
+/// it, unless `release` gives them up, to be adopted later, after a restart too.
+///
+/// All operations are O(1) but `clear` and the destructor, and touch at most two elements.
+template <class T, class Heap>
+class list {
+    static_assert((check_storable<T>(), true));
+    static_assert(std::is_trivially_destructible_v<T>,
+                  "list: T has a destructor; keep owning handles out of containers");
+
+    using node = detail::list_node<T, Heap>;
+    using node_pointer = vptr<node, Heap>;
+
+    template <class U>
+    class iterator_of;
+
+public:
+    using value_type = T;
+    using heap_type = Heap;
+    /// Elements.
+    using size_type = typename Heap::address_type;
+    /// Pins the element that it refers to.
+    using const_iterator = iterator_of<const T>;
+    using iterator = iterator_of<T>;
+
+    /// What a list is, without owning it: trivially copyable, may be kept in virtual memory.
+    struct state {
+        node_pointer first;
+        node_pointer last;
+        size_type size = 0;
+    };
+
+    /// Empty.
+    list() noexcept = default;
+    /// Takes over what `release` gave up.
+    explicit list(const state& adopted) noexcept : state_(adopted) {}
+    list(list&& other) noexcept : state_(other.release()) {}
+    list& operator=(list&& other) noexcept {
+        list taken(std::move(other));
+        std::swap(state_, taken.state_);
+        return *this;
+    }
+    /// Frees the elements, as far as the storage lets it.
+    ~list() { static_cast<void>(clear()); }
+
+    /// Gives the elements up; then the list is empty.
+    [[nodiscard]] state release() noexcept { return std::exchange(state_, state{}); }
+
+    [[nodiscard]] size_type size() const noexcept { return state_.size; }
+    [[nodiscard]] bool empty() const noexcept { return state_.size == 0; }
+
+    /// Errors: those of `Heap::make`; then the list is as it was.
+    [[nodiscard]] result<void> push_back(const T& value) {
+        return push(value, state_.last, state_.first, &node::next, &node::before);
+    }
+    [[nodiscard]] result<void> push_front(const T& value) {
+        return push(value, state_.first, state_.last, &node::before, &node::next);
+    }
+
+    /// Takes an element out. Errors: empty; those of reading and of `Heap::deallocate`; then the
+    /// list is as it was.
+    [[nodiscard]] result<T> pop_front() { return pop(state_.first, &node::next); }
+    [[nodiscard]] result<T> pop_back() { return pop(state_.last, &node::before); }
+
+    /// A copy of an element. Errors: empty, those of reading.
+    [[nodiscard]] result<T> front() const { return peek(state_.first); }
+    [[nodiscard]] result<T> back() const { return peek(state_.last); }
+
+    /// Frees all elements. Errors: those of reading and of `Heap::deallocate`; then the list holds
+    /// the elements that are left.
+    [[nodiscard]] result<void> clear() {
+        while (!empty()) {
+            if (const auto taken = pop_front(); !taken) {
+                return failure(taken.error());
+            }
+        }
+        return {};
+    }
+
+    /// The elements in order, for reading; each is pinned while it is looked at. What fails goes to
+    /// the heap's fault handler.
+    [[nodiscard]] const_iterator begin() const { return const_iterator(state_); }
+    [[nodiscard]] static std::default_sentinel_t end() noexcept { return {}; }
+
+    /// The elements in order, for writing: each counts as changed.
+    [[nodiscard]] auto writable() {
+        struct view {
+            state elements;
+            [[nodiscard]] iterator begin() const { return iterator(elements); }
+            [[nodiscard]] static std::default_sentinel_t end() noexcept { return {}; }
+        };
+        return view{state_};
+    }
+
+private:
+    using link = node_pointer node::*;
+
+    /// The new element becomes `end`; `ahead` is the link that leads from the old one to it.
+    [[nodiscard]] result<void> push(const T& value, node_pointer& end, node_pointer& other_end,
+                                    link ahead, link behind) {
+        node fresh{.value = value, .next = {}, .before = {}};
+        fresh.*behind = end;
+        const auto made = Heap::current().template make<node>(fresh);
+        if (!made) {
+            return failure(made.error());
+        }
+        if (!empty()) {
+            const auto link_at = end.member(ahead).to_address();
+            const auto linked = Heap::current().write(link_at, std::as_bytes(std::span{&*made, 1}));
+            if (!linked) {
+                static_cast<void>(Heap::current().deallocate(*made));
+                return linked;
+            }
+        } else {
+            other_end = *made;
+        }
+        end = *made;
+        ++state_.size;
+        return {};
+    }
+
+    [[nodiscard]] result<T> pop(node_pointer& end, link inward) {
+        const auto taken = node_at(end);
+        if (!taken) {
+            return failure(taken.error());
+        }
+        if (const auto freed = Heap::current().deallocate(end); !freed) {
+            return failure(freed.error());
+        }
+        --state_.size;
+        end = (*taken).*inward;
+        return taken->value;
+    }
+
+    [[nodiscard]] result<T> peek(node_pointer at) const {
+        const auto found = node_at(at);
+        if (!found) {
+            return failure(found.error());
+        }
+        return found->value;
+    }
+
+    [[nodiscard]] result<node> node_at(node_pointer at) const {
+        if (empty()) {
+            return failure(errc::empty);
+        }
+        detail::raw_object<node> copy;
+        if (const auto done = Heap::current().read(at.to_address(), copy.bytes()); !done) {
+            return failure(done.error());
+        }
+        return copy.get();
+    }
+
+    state state_;
+};
+
+/// Input iterator: moves on, cannot be copied.
+template <class T, class Heap>
+template <class U>
+class list<T, Heap>::iterator_of {
+    using held_node = std::conditional_t<std::is_const_v<U>, const node, node>;
+
+public:
+    using value_type = T;
+    using difference_type = std::ptrdiff_t;
+    using iterator_concept = std::input_iterator_tag;
+
+    iterator_of() noexcept = default;
+    explicit iterator_of(const state& elements) : at_(elements.first), left_(elements.size) {
+        hold();
+    }
+
+    [[nodiscard]] U& operator*() const noexcept { return held_->value; }
+    [[nodiscard]] U* operator->() const noexcept { return &held_->value; }
+    iterator_of& operator++() {
+        at_ = held_->next;
+        --left_;
+        held_.release();
+        hold();
+        return *this;
+    }
+    void operator++(int) { ++*this; }
+    [[nodiscard]] friend bool operator==(const iterator_of& i, std::default_sentinel_t) noexcept {
+        return i.left_ == 0;
+    }
+
+private:
+    void hold() {
+        if (left_ != 0) {
+            auto held = pin_node();
+            if (!held) {
+                Heap::fault(held.error(), at_.to_address());
+            }
+            held_ = std::move(*held);
+        }
+    }
+
+    [[nodiscard]] auto pin_node() const {
+        if constexpr (std::is_const_v<U>) {
+            return at_.read();
+        } else {
+            return at_.write();
+        }
+    }
+
+    node_pointer at_;
+    size_type left_ = 0;
+    pin<held_node, Heap> held_;
+};
+
+} // namespace vmem
+
+// ========================================================================================
+// vmem/container/queue.hpp
+#define VMEM_CONTAINER_QUEUE_HPP
+
+namespace vmem {
+
+/// A first-in first-out queue of at most `capacity()` elements, in one ring that is allocated when
+/// the queue is made: pushing and popping never allocate. What is in RAM of it, the residency
+/// decides; a queue that is longer than RAM spills to the storage and comes back. Owns the ring,
+/// unless `release` gives it up, to be adopted later, after a restart too.
+///
+/// All operations are O(1) and touch one element.
+template <class T, class Heap>
+class queue {
+    static_assert((check_storable<T>(), true));
+    static_assert(std::is_trivially_copyable_v<T>,
+                  "queue: T must be trivially copyable; keep owning handles out of containers");
+
+public:
+    using value_type = T;
+    using heap_type = Heap;
+    /// Elements.
+    using size_type = typename Heap::address_type;
+
+    /// What a queue is, without owning it: trivially copyable, may be kept in virtual memory.
+    struct state {
+        vptr<T, Heap> ring;
+        size_type capacity = 0;
+        /// Index of the oldest element.
+        size_type head = 0;
+        size_type size = 0;
+    };
+
+    /// A queue for `capacity` elements. Errors: those of `Heap::allocate`.
+    [[nodiscard]] static result<queue> make(size_type capacity) {
+        const auto ring = Heap::current().template allocate<T>(capacity);
+        if (!ring) {
+            return failure(ring.error());
+        }
+        return queue(state{.ring = *ring, .capacity = capacity});
+    }
+
+    /// Has room for nothing.
+    queue() noexcept = default;
+    /// Takes over what `release` gave up.
+    explicit queue(const state& adopted) noexcept : state_(adopted) {}
+    queue(queue&& other) noexcept : state_(other.release()) {}
+    queue& operator=(queue&& other) noexcept {
+        queue taken(std::move(other));
+        std::swap(state_, taken.state_);
+        return *this;
+    }
+    /// Frees the ring, if the storage lets it.
+    ~queue() {
+        if (state_.ring != nullptr) {
+            static_cast<void>(Heap::current().deallocate(state_.ring));
+        }
+    }
+
+    /// Gives the ring up; then the queue has room for nothing.
+    [[nodiscard]] state release() noexcept { return std::exchange(state_, state{}); }
+
+    [[nodiscard]] size_type size() const noexcept { return state_.size; }
+    [[nodiscard]] size_type capacity() const noexcept { return state_.capacity; }
+    [[nodiscard]] bool empty() const noexcept { return state_.size == 0; }
+    [[nodiscard]] bool full() const noexcept { return state_.size == state_.capacity; }
+
+    /// Errors: full; those of writing; then the queue is as it was.
+    [[nodiscard]] result<void> push(const T& value) {
+        if (full()) {
+            return failure(errc::full);
+        }
+        const size_type room = state_.capacity - state_.head;
+        const size_type index = state_.size < room ? state_.head + state_.size : state_.size - room;
+        const auto written =
+            Heap::current().write(place(index).to_address(), std::as_bytes(std::span{&value, 1}));
+        if (written) {
+            ++state_.size;
+        }
+        return written;
+    }
+
+    /// Takes the oldest element out. Errors: as `front`; then the queue is as it was.
+    [[nodiscard]] result<T> pop() {
+        const auto taken = front();
+        if (taken) {
+            state_.head = state_.head + 1 == state_.capacity ? 0 : state_.head + 1;
+            --state_.size;
+        }
+        return taken;
+    }
+
+    /// A copy of the oldest element. Errors: empty; those of reading.
+    [[nodiscard]] result<T> front() const {
+        if (empty()) {
+            return failure(errc::empty);
+        }
+        detail::raw_object<T> copy;
+        if (const auto done = Heap::current().read(place(state_.head).to_address(), copy.bytes());
+            !done) {
+            return failure(done.error());
+        }
+        return copy.get();
+    }
+
+    /// Drops all elements; the ring stays.
+    void clear() noexcept { state_.size = 0; }
+
+private:
+    [[nodiscard]] vptr<T, Heap> place(size_type index) const noexcept {
+        return state_.ring + static_cast<std::ptrdiff_t>(index);
+    }
+
+    state state_;
+};
+
+} // namespace vmem
 
 // ========================================================================================
 // vmem/cstring.hpp
@@ -6164,6 +6988,7 @@ inline void set_bytes(std::byte* to, int value, std::size_t n) noexcept {
 }
 template <class Heap>
 void set_bytes(vptr<std::byte, Heap> to, int value, std::size_t n) noexcept(Heap::nothrow_access) {
+    check_end(to, n);
     for (const std::span<std::byte> chunk : chunks(to, n)) {
         std::memset(chunk.data(), value, chunk.size());
     }
@@ -6226,6 +7051,7 @@ To strcpy(To to, From from) noexcept(detail::nothrow_operands<To, From>) {
 template <detail::text_target To, detail::text_source From>
     requires detail::some_virtual<To, From>
 To strncpy(To to, From from, std::size_t n) noexcept(detail::nothrow_operands<To, From>) {
+    detail::with_bytes<std::byte>(to, [&](auto bytes) { detail::check_end(bytes, n); });
     const std::size_t length = detail::length_within(from, n);
     detail::move_bytes(to, from, length);
     detail::with_bytes<std::byte>(
@@ -6379,6 +7205,12 @@ private:
 ///   `on_remove`, or leaves the slot where it is when its contents could not be saved.
 /// All are noexcept, allocate nothing and end after O(Slots) steps; `victim` calls `evictable` at
 /// most a constant number of times per held slot.
+///
+/// A policy that wants to recognise what it has let go, or to know more of it, has one more member:
+/// - `on_insert(s, key)`: as `on_insert(s)`, and what slot `s` now holds is called `key`: the same
+///   number whenever it comes in again, and another one for anything else. Pages have their page
+///   number.
+/// Who has no key for what comes in calls `on_insert(s)` even then.
 namespace vmem {
 
 namespace detail {
@@ -6403,6 +7235,8 @@ template <class P>
 concept has_victim = requires(P& p) {
     { p.victim(any_slot{}) } noexcept -> std::convertible_to<std::size_t>;
 };
+template <class P>
+concept accepts_keys = requires(P& p, std::size_t s, address key) { p.on_insert(s, key); };
 
 } // namespace detail
 
@@ -6412,6 +7246,12 @@ template <class P>
 concept eviction_policy =
     std::default_initializable<P> && detail::has_on_insert<P> && detail::has_on_access<P> &&
     detail::has_on_remove<P> && detail::has_victim<P>;
+
+/// Whether `P` has the member that tells it what a slot holds.
+template <class P>
+concept remembers_keys = requires(P& p, std::size_t s, address key) {
+    { p.on_insert(s, key) } noexcept -> std::same_as<void>;
+};
 
 /// Names each member that `P` lacks, one sentence each, on every compiler.
 template <class P>
@@ -6426,6 +7266,20 @@ consteval void check_eviction_policy() {
                   "eviction policy: missing 'void on_remove(std::size_t slot) noexcept'");
     static_assert(detail::has_victim<P>,
                   "eviction policy: missing 'std::size_t victim(auto evictable) noexcept'");
+    static_assert(!detail::accepts_keys<P> || remembers_keys<P>,
+                  "eviction policy: the member that takes a key must be 'void "
+                  "on_insert(std::size_t slot, vmem::address key) noexcept'");
+}
+
+/// Tells `policy` that `slot` now holds `key`, or that it holds something new if that is all that
+/// the policy wants to know.
+template <class P>
+constexpr void insert_with_key(P& policy, std::size_t slot, address key) noexcept {
+    if constexpr (remembers_keys<P>) {
+        policy.on_insert(slot, key);
+    } else {
+        policy.on_insert(slot);
+    }
 }
 
 /// The smallest thing that is an eviction policy: a model to copy from, never called.
@@ -6780,6 +7634,518 @@ static_assert(eviction_policy<sieve<8>>);
 } // namespace vmem
 
 // ========================================================================================
+// vmem/persist/critical_section.hpp
+#define VMEM_PERSIST_CRITICAL_SECTION_HPP
+
+namespace vmem {
+
+/// Puts off what an interrupt asks for until the interrupted code has left its data consistent.
+/// Sections nest. The interrupt may come at any instruction, and runs to its end before that code
+/// goes on; the threads of a program exclude each other by other means.
+class critical_section {
+public:
+    using action = void (*)();
+
+    void enter() noexcept {
+        depth_ = depth_ + 1;
+        // What the section changes must not move out of it.
+        __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    }
+    /// At the end of the outermost section, calls what was queued meanwhile.
+    void leave() {
+        __atomic_signal_fence(__ATOMIC_SEQ_CST);
+        depth_ = depth_ - 1;
+        // In this order: an interrupt in between finds no section, and need not queue anything.
+        while (depth_ == 0 && queued_ != nullptr) [[unlikely]] {
+            const action wanted = queued_;
+            queued_ = nullptr;
+            wanted();
+        }
+    }
+    [[nodiscard]] bool is_active() const noexcept { return depth_ != 0; }
+
+    /// For an interrupt that finds the section active. The action queued last is the one called.
+    void queue(action wanted) noexcept { queued_ = wanted; }
+
+private:
+    volatile std::sig_atomic_t depth_ = 0;
+    volatile action queued_ = nullptr;
+};
+
+/// Is in a critical section while it lives.
+class critical_guard {
+public:
+    [[nodiscard]] explicit critical_guard(critical_section& section) noexcept : section_(section) {
+        section_.enter();
+    }
+    ~critical_guard() { section_.leave(); }
+    critical_guard(const critical_guard&) = delete;
+    critical_guard& operator=(const critical_guard&) = delete;
+
+private:
+    critical_section& section_;
+};
+
+} // namespace vmem
+
+// ========================================================================================
+// vmem/unique_vptr.hpp
+#define VMEM_UNIQUE_VPTR_HPP
+
+namespace vmem {
+
+namespace detail {
+
+/// Elements behind a handle: 1, or as many as fit the arena.
+template <class T, class Heap>
+struct object_count {
+    explicit constexpr object_count(std::size_t) noexcept {}
+    [[nodiscard]] static constexpr std::size_t get() noexcept { return 1; }
+};
+template <class T, class Heap>
+struct object_count<T[], Heap> {
+    explicit constexpr object_count(std::size_t count) noexcept
+        : value(static_cast<decltype(value)>(count)) {}
+    [[nodiscard]] constexpr std::size_t get() const noexcept { return value; }
+    smallest_uint<(Heap::residency_type::arena_bytes - 1) / sizeof(T)> value;
+};
+
+} // namespace detail
+
+/// Owns a `T`, or with `T[]` an array, in the memory of a heap with `resident_objects`; made by
+/// `make_unique` and `adopt`. It may not itself be stored in virtual memory: what it holds is an
+/// address, and the slot in which the object was resident last, so that finding it there takes one
+/// comparison.
+///
+/// An object that is not resident is loaded by the first access: at most `worst_case_access`.
+/// Without a heap of the type alive, each access is a fault, no_heap.
+template <class T, class Heap>
+class unique_vptr {
+public:
+    using element_type = std::remove_extent_t<T>;
+    using pointer = vptr<element_type, Heap>;
+    static constexpr bool is_array = std::is_array_v<T>;
+
+    /// Owns nothing.
+    constexpr unique_vptr() noexcept = default;
+    constexpr unique_vptr(std::nullptr_t) noexcept {}
+    /// For the heap.
+    constexpr unique_vptr(pointer p, std::size_t count, std::size_t slot) noexcept
+        : at_(p.to_address()), slot_(static_cast<slot_type>(slot)), count_(count) {}
+    constexpr unique_vptr(unique_vptr&& other) noexcept
+        : at_(std::exchange(other.at_, 0)), slot_(other.slot_), count_(other.count_) {}
+    constexpr unique_vptr& operator=(unique_vptr&& other) noexcept {
+        unique_vptr taken(std::move(other));
+        swap(*this, taken);
+        return *this;
+    }
+    /// As `reset`, without telling whether that succeeded. What outlives its heap stays on the
+    /// storage.
+    // NOLINTNEXTLINE(bugprone-exception-escape): whoever lets faults throw ends the program here
+    constexpr ~unique_vptr() {
+        if (at_ != 0 && Heap::alive()) {
+            static_cast<void>(reset());
+        }
+    }
+    friend constexpr void swap(unique_vptr& a, unique_vptr& b) noexcept {
+        std::swap(a.at_, b.at_);
+        std::swap(a.slot_, b.slot_);
+        std::swap(a.count_, b.count_);
+    }
+
+    [[nodiscard]] constexpr explicit operator bool() const noexcept { return at_ != 0; }
+    /// Elements; 1 unless it is an array, 0 when it owns nothing.
+    [[nodiscard]] constexpr std::size_t size() const noexcept {
+        return at_ != 0 ? count_.get() : 0;
+    }
+    /// A plain pointer to the first element. It may be stored in virtual memory; it owns nothing.
+    [[nodiscard]] constexpr pointer address() const noexcept { return pointer::from_address(at_); }
+
+    /// Pins the object for reading. Any number of these may be held at a time. Errors:
+    /// null_pointer; pinned (for writing); no_free_frame (what is pinned leaves no room in RAM);
+    /// not_open; the storage's. Resident: O(1), no call.
+    [[nodiscard, gnu::always_inline]] result<pin<const element_type, Heap>> read() const {
+        return pinned<const element_type>(0, count_.get());
+    }
+    /// The same for `[first, first + count)` of an array. Errors also: out_of_range, zero_size.
+    [[nodiscard]] result<pin<const element_type, Heap>> read(std::size_t first,
+                                                             std::size_t count) const
+        requires is_array
+    {
+        return part<const element_type>(first, count);
+    }
+    /// Pins the object for writing; all of it counts as unsaved. Errors: as `read`; pinned (at
+    /// all); over_dirty_limit, and then nothing has changed.
+    [[nodiscard]] result<pin<element_type, Heap>> write() {
+        return pinned<element_type>(0, count_.get());
+    }
+    /// The same for `[first, first + count)` of an array: only these count as unsaved.
+    [[nodiscard]] result<pin<element_type, Heap>> write(std::size_t first, std::size_t count)
+        requires is_array
+    {
+        return part<element_type>(first, count);
+    }
+
+    /// A copy. Errors: as `read`.
+    [[nodiscard]] result<element_type> get() const
+        requires(!is_array)
+    {
+        const auto held = read();
+        return held ? result<element_type>(**held) : failure(held.error());
+    }
+    /// A copy of an element. Errors: as `read`.
+    [[nodiscard]] result<element_type> get(std::size_t index) const
+        requires is_array
+    {
+        const auto held = read(index, 1);
+        return held ? result<element_type>(**held) : failure(held.error());
+    }
+    /// Assigns. Errors: as `write`.
+    [[nodiscard]] result<void> set(const element_type& value)
+        requires(!is_array)
+    {
+        return assign(write(), value);
+    }
+    /// Assigns to an element. Errors: as `write`.
+    [[nodiscard]] result<void> set(std::size_t index, const element_type& value)
+        requires is_array
+    {
+        return assign(write(index, 1), value);
+    }
+
+    /// Whether it is in RAM. O(1).
+    [[nodiscard]] bool is_resident() const { return Heap::current().state_of(at_).resident; }
+    /// Whether a part of it is unsaved. O(1).
+    [[nodiscard]] bool is_dirty() const { return Heap::current().state_of(at_).dirty; }
+    /// Writes what is unsaved of it to the storage, which is not synced. While it is pinned for
+    /// writing it stays unsaved all the same. Errors: the storage's.
+    [[nodiscard]] result<void> flush() { return Heap::current().save_object(at_); }
+    /// Makes it leave RAM. Errors: pinned, the storage's.
+    [[nodiscard]] result<void> unload() { return Heap::current().unload_object(at_); }
+
+    /// Gives up the object without destroying it.
+    [[nodiscard]] constexpr pointer release() noexcept {
+        return pointer::from_address(std::exchange(at_, 0));
+    }
+    /// Destroys the object, in RAM and on the storage. A destructor that does anything sees a copy,
+    /// element by element. Errors: pinned; those of `read` if there is such a destructor; those of
+    /// the allocator. Then the object is as it was, unless the destructor has run: then its room is
+    /// lost.
+    [[nodiscard]] result<void> reset() {
+        if (at_ == 0) {
+            return {};
+        }
+        Heap& heap = Heap::current();
+        if (heap.state_of(at_).pinned) {
+            return failure(errc::pinned);
+        }
+        if constexpr (!std::is_trivially_destructible_v<element_type>) {
+            const auto held = read();
+            if (!held) {
+                return failure(held.error());
+            }
+            for (const element_type& element : *held) {
+                detail::raw_object<element_type> copy;
+                std::memcpy(copy.bytes().data(), static_cast<const void*>(&element),
+                            sizeof(element_type));
+                copy.get().~element_type();
+            }
+        }
+        const pointer p = release();
+        const auto freed = heap.deallocate(p);
+        if (!freed && std::is_trivially_destructible_v<element_type>) {
+            at_ = p.to_address();
+        }
+        return freed;
+    }
+
+private:
+    using residency = typename Heap::residency_type;
+    using slot_type = detail::smallest_uint<residency::frame_count>;
+
+    template <class U>
+    [[nodiscard]] result<pin<U, Heap>> part(std::size_t first, std::size_t count) const {
+        if (first > count_.get() || count > count_.get() - first) {
+            return failure(errc::out_of_range);
+        }
+        return count != 0 ? pinned<U>(first, count) : failure(errc::zero_size);
+    }
+    template <class U>
+    [[nodiscard, gnu::always_inline]] result<pin<U, Heap>> pinned(std::size_t first,
+                                                                  std::size_t count) const {
+        if constexpr (std::is_const_v<U>) {
+            if (std::byte* const known = Heap::current().pin_known(slot_, at_)) [[likely]] {
+                return pin<U, Heap>(pinned_bytes{
+                    .data = known + first * sizeof(U), .size = count * sizeof(U), .slot = slot_});
+            }
+        }
+        return fetched<U>(first, count);
+    }
+    template <class U>
+    [[nodiscard, gnu::noinline]] result<pin<U, Heap>> fetched(std::size_t first,
+                                                              std::size_t count) const {
+        const auto held = Heap::current().pin_object(
+            at_, count_.get() * sizeof(U), {.offset = first * sizeof(U), .size = count * sizeof(U)},
+            std::is_const_v<U> ? access::read : access::write);
+        if (!held) {
+            return failure(held.error());
+        }
+        slot_ = static_cast<slot_type>(held->slot);
+        return pin<U, Heap>(*held);
+    }
+    [[nodiscard]] static result<void> assign(const result<pin<element_type, Heap>>& to,
+                                             const element_type& value) {
+        if (!to) {
+            return failure(to.error());
+        }
+        **to = value;
+        return {};
+    }
+
+    typename Heap::address_type at_ = 0;
+    mutable slot_type slot_ = residency::frame_count;
+    [[no_unique_address]] detail::object_count<T, Heap> count_{0};
+};
+
+} // namespace vmem
+
+// ========================================================================================
+// vmem/detail/object_heap.hpp
+#define VMEM_DETAIL_OBJECT_HEAP_HPP
+
+namespace vmem::detail {
+
+/// What a `Heap` has more if its residency keeps whole objects; without one, nothing.
+template <class Heap, class Residency, class PersistHandler>
+class object_heap {
+protected:
+    void note_granted() noexcept {}
+};
+
+template <class Heap, class Residency, class PersistHandler>
+    requires object_residency<Residency>
+class object_heap<Heap, Residency, PersistHandler> {
+public:
+    /// See `object_images`.
+    static constexpr auto worst_case_persist = Residency::worst_case_persist;
+    static constexpr auto worst_case_access = Residency::worst_case_access;
+
+    /// Constructs a `T` in RAM. The storage grants its room; what is in it is written there when it
+    /// leaves RAM, or is flushed. Errors: larger_than_arena; no_free_frame (what is pinned leaves
+    /// no room in RAM); over_dirty_limit (what is pinned for writing leaves too little of it);
+    /// out_of_memory; not_open; the storage's.
+    ///
+    /// Of an object that is larger than the dirty limit nothing is ever unsaved here: it is written
+    /// at once, and a persist waits for that.
+    template <class T, class... Args>
+        requires(!std::is_array_v<T>)
+    [[nodiscard]] result<unique_vptr<T, Heap>> make_unique(Args&&... args) {
+        return make_object<T, T>(
+            1, [&](T* room) { ::new (static_cast<void*>(room)) T(std::forward<Args>(args)...); });
+    }
+    /// The same for an array of `count` elements, each value-initialised. Errors also: zero_size.
+    template <class Array>
+        requires std::is_unbounded_array_v<Array>
+    [[nodiscard]] result<unique_vptr<Array, Heap>> make_unique(std::size_t count) {
+        using element = std::remove_extent_t<Array>;
+        return make_object<Array, element>(count, [count](element* room) {
+            for (std::size_t n = 0; n < count; ++n) {
+                ::new (static_cast<void*>(room + n)) element();
+            }
+        });
+    }
+    /// Owns what `make`, or `unique_vptr::release`, gave. Precondition: nothing else does, and it
+    /// is a `T`, or that many of them.
+    template <class T>
+    [[nodiscard]] unique_vptr<T, Heap> adopt(vptr<T, Heap> p) noexcept {
+        return unique_vptr<T, Heap>(p, 1, Residency::frame_count);
+    }
+    template <class T>
+    [[nodiscard]] unique_vptr<T[], Heap> adopt(vptr<T, Heap> p, std::size_t count) noexcept {
+        return unique_vptr<T[], Heap>(p, count, Residency::frame_count);
+    }
+
+    /// Bytes that a persist would have to save, with a slot for each object that is not saved; at
+    /// most that of `dirty_limit<>`.
+    [[nodiscard]] std::size_t dirty_bytes() noexcept { return self().residency_.dirty_bytes(); }
+
+    /// Saves all that is unsaved, in one sequential write and one sync, and calls the handler of
+    /// `on_persisted<>`. For an interrupt or a signal, at any instruction: while the heap is being
+    /// changed the persist is put off until that is done, and the result is good. Errors: not_open,
+    /// the storage's. At most `worst_case_persist`.
+    result<void> persist() {
+        critical_section& critical = self().residency_.critical();
+        if (critical.is_active()) {
+            critical.queue(&persist_current);
+            return {};
+        }
+        const critical_guard guard(critical);
+        const auto outcome = self().residency_.persist();
+        PersistHandler{}(outcome);
+        return outcome;
+    }
+    /// Whether a persist would be put off now.
+    [[nodiscard]] bool is_busy() noexcept { return self().residency_.critical().is_active(); }
+    /// Has `action` called when it would not be any more.
+    void when_idle(critical_section::action action) noexcept {
+        self().residency_.critical().queue(action);
+    }
+
+    /// After the RAM of the residency was lost: brings each object that was resident at the last
+    /// persist back to where it was, pinned and unsaved as it was, so that the program may go on
+    /// from there. What is unsaved stays safe in the image until it is saved in its place. Errors:
+    /// as `open`, and geometry_mismatch if the heap is elsewhere in RAM; then it is not open.
+    [[nodiscard]] result<void> restore() {
+        const critical_guard guard(self().residency_.critical());
+        const auto restored = self().restore_image();
+        if (!restored) {
+            self().residency_.stop();
+        }
+        return restored;
+    }
+
+    // For `unique_vptr`.
+
+    [[nodiscard, gnu::always_inline]] std::byte* pin_known(std::size_t slot,
+                                                           typename Residency::address_type at) {
+        const auto guard = self().lock();
+        return self().residency_.pin_known(slot, at);
+    }
+    [[nodiscard]] result<pinned_bytes> pin_object(typename Residency::address_type at,
+                                                  std::size_t size, object_part part, access how) {
+        const auto guard = self().section();
+        return self().residency_.pin_object(at, size, part, how);
+    }
+    [[nodiscard]] result<void> save_object(typename Residency::address_type at) {
+        const auto guard = self().section();
+        return self().residency_.save_object(at);
+    }
+    [[nodiscard]] result<void> unload_object(typename Residency::address_type at) {
+        const auto guard = self().section();
+        return self().residency_.unload_object(at);
+    }
+    [[nodiscard]] object_state state_of(typename Residency::address_type at) {
+        const auto guard = self().section();
+        return self().residency_.state_of(at);
+    }
+
+protected:
+    /// What was freed before is granted anew, or written down.
+    void note_granted() noexcept { self().residency_.note_freed(0); }
+
+    /// Frees a block, and forgets what is resident of it. Errors: pinned; the allocator's.
+    [[nodiscard]] result<void> release_object(address block) {
+        auto& residency = self().residency_;
+        if (residency.state_of(static_cast<typename Residency::address_type>(block)).pinned) {
+            return failure(errc::pinned);
+        }
+        // Only the allocator knows how large the block was.
+        address before = 0;
+        if (residency.has_views()) {
+            const auto stats = self().allocator_.stats(residency.medium());
+            if (!stats) {
+                return failure(stats.error());
+            }
+            before = stats->in_use;
+        }
+        const auto freed = self().allocator_.deallocate(residency.medium(), block);
+        if (freed) {
+            const auto stats = before != 0 ? self().allocator_.stats(residency.medium())
+                                           : result<nonresident_stats>();
+            residency.forget(block, stats && before != 0 ? before - stats->in_use : 1);
+            residency.note_freed(block);
+        }
+        return freed;
+    }
+
+private:
+    [[nodiscard]] Heap& self() noexcept { return static_cast<Heap&>(*this); }
+
+    static void persist_current() {
+        if (Heap::alive()) {
+            static_cast<void>(Heap::current().persist());
+        }
+    }
+
+    template <class T, class Element, class Construct>
+    [[nodiscard]] result<unique_vptr<T, Heap>> make_object(std::size_t count, Construct construct) {
+        check_storable<Element>();
+        static_assert(alignof(Element) <= default_alignment,
+                      "make_unique: T is aligned more strictly than the arena");
+        if (count == 0) {
+            return failure(errc::zero_size);
+        }
+        if (self().is_open() && count > self().residency_.largest_object() / sizeof(Element)) {
+            return failure(errc::larger_than_arena);
+        }
+        const std::size_t size = count * sizeof(Element);
+        if (Residency::can_be_unsaved(size)) {
+            return make_pinned<T, Element>(count, construct);
+        }
+        const critical_guard guard(self().residency_.critical());
+        return make_pinned<T, Element>(count, construct);
+    }
+
+    template <class T, class Element, class Construct>
+    [[nodiscard]] result<unique_vptr<T, Heap>> make_pinned(std::size_t count, Construct construct) {
+        const std::size_t size = count * sizeof(Element);
+        const auto room = make_room(size, alignof(Element));
+        if (!room) {
+            return failure(room.error());
+        }
+        {
+            unfinished block{self(), *room};
+            construct(reinterpret_cast<Element*>(room->held.data));
+            if (!Residency::can_be_unsaved(size)) {
+                if (const auto saved = self().residency_.save_new(room->held); !saved) {
+                    return failure(saved.error());
+                }
+            }
+            block.finished = true;
+        }
+        return unique_vptr<T, Heap>(vptr<Element, Heap>::from_address(room->at), count,
+                                    room->held.slot);
+    }
+
+    struct new_object {
+        address at;
+        pinned_bytes held;
+    };
+    /// Unpins a new object; frees it as well if it is not constructed, even because of an
+    /// exception.
+    struct unfinished {
+        Heap& heap;
+        const new_object& room;
+        bool finished = false;
+
+        ~unfinished() {
+            const auto guard = heap.section();
+            heap.residency_.unpin(room.held.slot);
+            if (!finished) {
+                static_cast<void>(heap.release_object(room.at));
+            }
+        }
+    };
+
+    [[nodiscard]] result<new_object> make_room(std::size_t size, std::size_t align) {
+        const auto guard = self().section();
+        const auto block = self().grant_block({.size = size, .align = align, .within = 0});
+        if (!block) {
+            return failure(block.error());
+        }
+        const auto held =
+            self().residency_.create(static_cast<typename Residency::address_type>(*block), size);
+        if (!held) {
+            static_cast<void>(release_object(*block));
+            return failure(held.error());
+        }
+        return new_object{.at = *block, .held = *held};
+    }
+};
+
+} // namespace vmem::detail
+
+// ========================================================================================
 // vmem/policies.hpp
 #define VMEM_POLICIES_HPP
 
@@ -6791,9 +8157,11 @@ namespace vmem {
 namespace detail {
 
 struct address_policy {};
+struct dirty_policy {};
 struct fault_policy {};
 struct instance_policy {};
 struct locking_policy {};
+struct persisted_policy {};
 struct statistics_policy {};
 
 } // namespace detail
@@ -6861,7 +8229,31 @@ struct statistics : detail::statistics_policy {
     static constexpr bool value = Enabled;
 };
 
+/// Most bytes that are unsaved at any instant, what describes them included, so that a persist has
+/// a bound that suits the energy there is. For `resident_objects`; without it the arena is the
+/// limit.
+template <std::size_t Bytes>
+struct dirty_limit : detail::dirty_policy {
+    static constexpr std::size_t value = Bytes;
+};
+
+/// What happens after each persist: `Handler{}(result<void>)` is called with its outcome, in the
+/// interrupt that asked for it or at the end of the critical section that put it off. Where an
+/// operating system would stop the program. It may call `restore`.
+template <class Handler>
+struct on_persisted : detail::persisted_policy {
+    static_assert(std::default_initializable<Handler> && std::invocable<Handler, result<void>>,
+                  "on_persisted: Handler must be default constructible and callable with a "
+                  "result<void>");
+    using type = Handler;
+};
+
 namespace detail {
+
+/// The default of `on_persisted`.
+struct go_on {
+    void operator()(const result<void>&) const noexcept {}
+};
 
 template <class Kind, class Policy>
 inline constexpr bool is_policy = std::is_base_of_v<Kind, Policy>;
@@ -6886,18 +8278,22 @@ using policy = typename find_policy<Kind, Default, Policies...>::type;
 template <class P>
 inline constexpr bool is_known_policy =
     is_policy<address_policy, P> || is_policy<fault_policy, P> || is_policy<instance_policy, P> ||
-    is_policy<locking_policy, P> || is_policy<statistics_policy, P>;
+    is_policy<locking_policy, P> || is_policy<statistics_policy, P> || is_policy<dirty_policy, P> ||
+    is_policy<persisted_policy, P>;
 
 template <class... Policies>
 consteval void check_policies() {
     static_assert((is_known_policy<Policies> && ...),
                   "heap: an argument after the allocator is not a policy; known are locking<>, "
-                  "on_fault<>, address_bits<>, instance<> and statistics<>");
+                  "on_fault<>, address_bits<>, instance<>, statistics<>, dirty_limit<> and "
+                  "on_persisted<>");
     static_assert(policy_count<address_policy, Policies...> <= 1 &&
                       policy_count<fault_policy, Policies...> <= 1 &&
                       policy_count<instance_policy, Policies...> <= 1 &&
                       policy_count<locking_policy, Policies...> <= 1 &&
-                      policy_count<statistics_policy, Policies...> <= 1,
+                      policy_count<statistics_policy, Policies...> <= 1 &&
+                      policy_count<dirty_policy, Policies...> <= 1 &&
+                      policy_count<persisted_policy, Policies...> <= 1,
                   "heap: two policies of one kind; keep one of them");
 }
 
@@ -6975,9 +8371,9 @@ public:
         if constexpr (std::is_trivially_copyable_v<T>) {
             const auto guard = lock();
             place where;
-            if (residency_.template find<sizeof(T), alignof(T)>(at, where)) [[likely]] {
+            if (find_to_change<T>(at, where)) [[likely]] {
                 *reinterpret_cast<T*>(residency_.use(where)) = value;
-                residency_.mark_dirty(where, sizeof(T));
+                mark_dirty<T>(where);
                 return;
             }
         }
@@ -6990,9 +8386,9 @@ public:
         {
             const auto guard = lock();
             place where;
-            if (residency_.template find<sizeof(T), alignof(T)>(at, where)) [[likely]] {
+            if (find_to_change<T>(at, where)) [[likely]] {
                 change(*reinterpret_cast<T*>(residency_.use(where)));
-                residency_.mark_dirty(where, sizeof(T));
+                mark_dirty<T>(where);
                 return;
             }
         }
@@ -7001,11 +8397,11 @@ public:
 
     /// Copies bytes from or to virtual memory. Errors: null_pointer, out_of_range, not_open, the
     /// storage's.
-    [[nodiscard]] result<void> read(address_type from, std::span<std::byte> out) {
+    [[nodiscard]] result<void> read(address from, std::span<std::byte> out) {
         const auto guard = lock();
         return residency_.read(from, out);
     }
-    [[nodiscard]] result<void> write(address_type to, std::span<const std::byte> in) {
+    [[nodiscard]] result<void> write(address to, std::span<const std::byte> in) {
         const auto guard = lock();
         return residency_.write(to, in);
     }
@@ -7015,14 +8411,16 @@ public:
     [[nodiscard, gnu::always_inline]] T* pin_resident(address_type at, std::size_t& slot) {
         const auto guard = lock();
         place where;
-        if (!residency_.template find<sizeof(T), alignof(T)>(at, where)) [[unlikely]] {
+        if (!find_to_change<T>(at, where)) [[unlikely]] {
             return nullptr;
         }
-        if constexpr (!std::is_const_v<T>) {
-            residency_.mark_dirty(where, sizeof(T));
-        }
+        mark_dirty<T>(where);
         std::byte* const raw = residency_.use(where);
-        residency_.add_pin(where.frame);
+        if constexpr (object_residency<Residency> && !std::is_const_v<T>) {
+            residency_.add_writer(where.frame);
+        } else {
+            residency_.add_pin(where.frame);
+        }
         slot = where.frame;
         return reinterpret_cast<T*>(raw);
     }
@@ -7081,9 +8479,29 @@ protected:
 
     [[nodiscard, gnu::always_inline]] auto lock() { return scoped_lock<Mutex>(mutex_); }
 
+    /// For what changes more than bytes that are found: puts off a persist as well, if the
+    /// residency has one.
+    [[nodiscard]] auto section() {
+        if constexpr (object_residency<Residency>) {
+            return locked_section(mutex_, residency_.critical());
+        } else {
+            return lock();
+        }
+    }
+
     Residency residency_;
 
 private:
+    class locked_section {
+    public:
+        locked_section(Mutex& mutex, critical_section& critical)
+            : lock_(mutex), critical_(critical) {}
+
+    private:
+        scoped_lock<Mutex> lock_;
+        critical_guard critical_;
+    };
+
     void enter() {
         if (current_ != nullptr) {
             fault(errc::already_open, 0);
@@ -7092,6 +8510,23 @@ private:
     }
 
     using place = typename Residency::place;
+
+    /// `find` for bytes that are about to change, unless `T` is const. Where a persist may come
+    /// between any two instructions, they must count as unsaved before.
+    template <class T>
+    [[nodiscard, gnu::always_inline]] bool find_to_change(address_type at, place& where) {
+        if constexpr (object_residency<Residency> && !std::is_const_v<T>) {
+            return residency_.template find_unsaved<sizeof(T), alignof(T)>(at, where);
+        } else {
+            return residency_.template find<sizeof(T), alignof(T)>(at, where);
+        }
+    }
+    template <class T>
+    [[gnu::always_inline]] void mark_dirty(place where) {
+        if constexpr (!object_residency<Residency> && !std::is_const_v<T>) {
+            residency_.mark_dirty(where, sizeof(T));
+        }
+    }
 
     template <class T>
     [[nodiscard, gnu::noinline, gnu::cold]] T
@@ -7255,33 +8690,73 @@ namespace vmem {
 
 namespace detail {
 
+/// A residency for a storage, and what the policies say of it.
+template <class Residency, class Storage, class... Policies>
+struct bound_residency {
+    using address_type = typename policy<address_policy, address_bits<32>, Policies...>::type;
+    static constexpr bool counts = policy<statistics_policy, statistics<false>, Policies...>::value;
+    static constexpr std::size_t limit =
+        policy<dirty_policy, dirty_limit<static_cast<std::size_t>(-1)>, Policies...>::value;
+
+    template <class R>
+    static auto bind() {
+        if constexpr (requires {
+                          typename R::template bind_limited<Storage, address_type, counts, limit>;
+                      }) {
+            return std::type_identity<
+                typename R::template bind_limited<Storage, address_type, counts, limit>>{};
+        } else {
+            static_assert(policy_count<dirty_policy, Policies...> == 0 &&
+                              policy_count<persisted_policy, Policies...> == 0,
+                          "heap: dirty_limit<> and on_persisted<> need resident_objects<>");
+            return std::type_identity<typename R::template bind<Storage, address_type, counts>>{};
+        }
+    }
+    using type = typename decltype(bind<Residency>())::type;
+};
+
 /// The typed memory of a composition: its bound residency, and what its policies choose.
 template <class Storage, class Residency, class Allocator, class... Policies>
 using heap_memory =
     typed_memory<heap<Storage, Residency, Allocator, Policies...>,
-                 typename Residency::template bind<
-                     Storage, typename policy<address_policy, address_bits<32>, Policies...>::type,
-                     policy<statistics_policy, statistics<false>, Policies...>::value>,
+                 typename bound_residency<Residency, Storage, Policies...>::type,
                  typename policy<locking_policy, locking<no_lock>, Policies...>::type,
                  typename policy<fault_policy, on_fault<trap_on_fault>, Policies...>::type>;
+
+template <class Residency>
+struct medium_of {
+    using type = Residency;
+};
+template <object_residency Residency>
+struct medium_of<Residency> {
+    using type = typename Residency::medium_type;
+};
 
 } // namespace detail
 
 /// A virtual memory: where the bytes live (`Storage`), which of them are in RAM (`Residency`), who
 /// hands out addresses (`Allocator`), and optional policies in any order: `address_bits<>`,
-/// `on_fault<>`, `locking<>`, `instance<>`, `statistics<>`.
+/// `on_fault<>`, `locking<>`, `instance<>`, `statistics<>`; with `resident_objects` also
+/// `dirty_limit<>` and `on_persisted<>`, and the members of `object_heap`.
 ///
 /// All state is in this object; nothing is allocated. A `vptr` finds its heap by type, so one heap
 /// of a type may be alive at a time (`instance<Tag>` makes further types); the object must not
 /// move. Call `format` or `open` before anything else.
 template <class Storage, class Residency, class Allocator, class... Policies>
-class heap : public detail::heap_memory<Storage, Residency, Allocator, Policies...> {
+class heap : public detail::heap_memory<Storage, Residency, Allocator, Policies...>,
+             public detail::object_heap<
+                 heap<Storage, Residency, Allocator, Policies...>,
+                 typename detail::bound_residency<Residency, Storage, Policies...>::type,
+                 typename detail::policy<detail::persisted_policy, on_persisted<detail::go_on>,
+                                         Policies...>::type> {
     static_assert((check_storage<Storage>(), true));
     static_assert((detail::check_policies<Policies...>(), true));
 
     using base = detail::heap_memory<Storage, Residency, Allocator, Policies...>;
-    using base::lock;
     using base::residency_;
+    using base::section;
+    template <class, class, class>
+    friend class detail::object_heap;
 
 public:
     using typename base::address_type;
@@ -7292,7 +8767,9 @@ public:
     using pointer = vptr<T, heap>;
 
     static_assert((check_residency<residency_type>(), true));
-    static_assert((check_nonresident_allocator<Allocator, residency_type>(), true));
+    static_assert(
+        (check_nonresident_allocator<Allocator, typename detail::medium_of<residency_type>::type>(),
+         true));
     static_assert(
         Allocator::max_address >= (std::numeric_limits<address_type>::max)() ||
             fixed_size_storage<Storage>,
@@ -7316,7 +8793,7 @@ public:
     /// too_large (storage larger than address_bits<> or the translation), the storage's; then the
     /// heap is not open. no_free_frame while anything is pinned; then nothing has changed.
     [[nodiscard]] result<void> format() {
-        const auto guard = lock();
+        const auto guard = section();
         return entered(format_image());
     }
 
@@ -7325,7 +8802,7 @@ public:
     /// truncated, corrupt, the storage's; then the heap is not open, and what was on the storage is
     /// still there. no_free_frame while anything is pinned; then nothing has changed.
     [[nodiscard]] result<void> open() {
-        const auto guard = lock();
+        const auto guard = section();
         return entered(open_image());
     }
 
@@ -7335,12 +8812,12 @@ public:
     /// no_free_frame while all frames are pinned), the storage's; what could not be written stays
     /// in RAM, and a later flush tries again.
     [[nodiscard]] result<void> flush() {
-        const auto guard = lock();
+        const auto guard = section();
         if (!is_open()) {
             return failure(errc::not_open);
         }
         // What the allocator cannot complete now it can derive later; the user's bytes cannot wait.
-        const auto settled = allocator_.settle(residency_);
+        const auto settled = allocator_.settle(medium());
         const auto synced = residency_.sync();
         return settled ? synced : settled;
     }
@@ -7360,37 +8837,32 @@ public:
                          .within = 0});
     }
 
-    /// Constructs one `T`. One that fits a page lies in one page. Errors: as `allocate`; its room
-    /// is lost if the storage lets it neither be constructed nor given back.
+    /// Constructs one `T`. One that fits a page lies in one page. Errors: as `allocate`, with
+    /// `resident_objects` as `make_unique`; its room is lost if the storage lets it neither be
+    /// constructed nor given back.
     template <class T, class... Args>
     [[nodiscard]] result<vptr<T, heap>> make(Args&&... args) {
         check_storable<T>();
-        const auto made = grant<T>({.size = sizeof(T),
-                                    .align = alignof(T),
-                                    .within = sizeof(T) <= whole_limit ? whole_limit : 0});
-        if (!made) {
-            return made;
+        if constexpr (object_residency<residency_type>) {
+            auto owned = this->template make_unique<T>(std::forward<Args>(args)...);
+            return owned ? result<vptr<T, heap>>(owned->release()) : failure(owned.error());
+        } else {
+            return make_in_place<T>(std::forward<Args>(args)...);
         }
-        unfinished<T> room{*this, *made};
-        if (const auto stored = construct<T>(*made, std::forward<Args>(args)...); !stored) {
-            return failure(stored.error());
-        }
-        room.block = nullptr;
-        return made;
     }
 
     /// Gives back what `allocate` or `make` granted; runs no destructor. Null is allowed and does
     /// nothing. Errors: foreign_pointer, double_free, not_open, the storage's.
     template <class T>
     [[nodiscard]] result<void> deallocate(vptr<T, heap> p) {
-        const auto guard = lock();
+        const auto guard = section();
         if (p == nullptr) {
             return {};
         }
         if (!is_open()) {
             return failure(errc::not_open);
         }
-        return allocator_.deallocate(residency_, p.to_address());
+        return release(p.to_address());
     }
 
     /// Gives the object's room back and destroys it. Null is allowed and does nothing. Errors: as
@@ -7420,17 +8892,17 @@ public:
     [[nodiscard]] address size() const noexcept { return residency_.size(); }
 
     [[nodiscard]] result<nonresident_stats> allocation() {
-        const auto guard = lock();
-        return is_open() ? allocator_.stats(residency_) : failure(errc::not_open);
+        const auto guard = section();
+        return is_open() ? allocator_.stats(medium()) : failure(errc::not_open);
     }
     [[nodiscard]] result<address> largest_free() {
-        const auto guard = lock();
-        return is_open() ? allocator_.largest_free(residency_) : failure(errc::not_open);
+        const auto guard = section();
+        return is_open() ? allocator_.largest_free(medium()) : failure(errc::not_open);
     }
     /// Whether the allocator's state on the medium is consistent. Reads all of it.
     [[nodiscard]] result<bool> invariants_hold() {
-        const auto guard = lock();
-        return is_open() ? allocator_.invariants_hold(residency_) : failure(errc::not_open);
+        const auto guard = section();
+        return is_open() ? allocator_.invariants_hold(medium()) : failure(errc::not_open);
     }
 
     [[nodiscard]] Storage& storage() noexcept { return residency_.storage(); }
@@ -7446,10 +8918,10 @@ private:
         return outcome;
     }
 
-    [[nodiscard]] superblock description() const noexcept {
+    [[nodiscard]] superblock description(address size) const noexcept {
         superblock block;
-        block.page_size = static_cast<std::uint32_t>(residency_type::page_size);
-        block.size = residency_.size();
+        block.page_size = static_cast<std::uint32_t>(residency_type::reserved);
+        block.size = size;
         block.address_bits = std::numeric_limits<address_type>::digits;
         block.allocator = Allocator::media_id;
         return block.sealed();
@@ -7465,14 +8937,20 @@ private:
         if (const auto wiped = write_superblock(none); !wiped) {
             return wiped;
         }
-        if (const auto made = allocator_.format(residency_, residency_type::reserved, size());
+        if constexpr (object_residency<residency_type>) {
+            if (const auto made = residency_.format_images(); !made) {
+                return made;
+            }
+        }
+        if (const auto made =
+                allocator_.format(medium(), residency_type::reserved, grantable_end());
             !made) {
             return made;
         }
         if (const auto saved = residency_.sync(); !saved) {
             return saved;
         }
-        return write_superblock(description());
+        return write_superblock(description(size()));
     }
 
     [[nodiscard]] result<void> write_superblock(const superblock& block) {
@@ -7487,32 +8965,107 @@ private:
         if (const auto started = residency_.start(residency_.storage().size()); !started) {
             return started;
         }
+        const auto found = read_superblock();
+        if (!found) {
+            return failure(found.error());
+        }
+        if (const auto started = residency_.start(static_cast<address>(found->size)); !started) {
+            return started;
+        }
+        if constexpr (object_residency<residency_type>) {
+            if (const auto applied = residency_.apply_image(); !applied) {
+                return applied;
+            }
+        }
+        return open_allocator();
+    }
+
+    [[nodiscard]] result<void> restore_image() {
+        const auto found = read_superblock();
+        if (!found) {
+            return failure(found.error());
+        }
+        auto restored = residency_.begin_restore(static_cast<address>(found->size));
+        if (restored) {
+            restored = open_allocator();
+        }
+        residency_.end_restore();
+        return restored;
+    }
+
+    /// That of an image that this composition can take up.
+    [[nodiscard]] result<superblock> read_superblock() {
         superblock found;
         if (const auto read =
                 residency_.read_reserved(std::as_writable_bytes(std::span{&found, 1}));
             !read) {
-            return read;
+            return failure(read.error());
         }
-        if (const auto fits = description().accepts(found); !fits) {
-            return fits;
+        if (const auto fits = description(residency_.storage().size()).accepts(found); !fits) {
+            return failure(fits.error());
         }
-        if (const auto started = residency_.start(static_cast<address>(found.size)); !started) {
-            return started;
-        }
-        return allocator_.open(residency_, residency_type::reserved, size());
+        return found;
     }
 
-    template <class T>
-    [[nodiscard]] result<vptr<T, heap>> grant(block_request request) {
-        const auto guard = lock();
+    [[nodiscard]] result<void> open_allocator() {
+        const auto opened = allocator_.open(medium(), residency_type::reserved, grantable_end());
+        if constexpr (object_residency<residency_type>) {
+            // What was freed last may not be written down; if it is, this is refused.
+            if (const address freed = residency_.freed(); opened && freed != 0) {
+                static_cast<void>(allocator_.deallocate(medium(), freed));
+            }
+        }
+        return opened;
+    }
+
+    /// End of what the allocator grants. A pointer past the end of a block must not wrap to null.
+    [[nodiscard]] address grantable_end() const noexcept {
+        return size() > (std::numeric_limits<address_type>::max)() ? size() - 1 : size();
+    }
+
+    /// What the allocator keeps its state on.
+    [[nodiscard]] auto& medium() noexcept {
+        if constexpr (object_residency<residency_type>) {
+            return residency_.medium();
+        } else {
+            return residency_;
+        }
+    }
+
+    [[nodiscard]] result<address> grant_block(block_request request) {
         if (!is_open()) {
             return failure(errc::not_open);
         }
-        const auto granted = allocator_.allocate(residency_, request);
+        const auto granted = allocator_.allocate(medium(), request);
+        if (granted) {
+            this->note_granted();
+        }
+        return granted;
+    }
+    template <class T>
+    [[nodiscard]] result<vptr<T, heap>> grant(block_request request) {
+        const auto guard = section();
+        const auto granted = grant_block(request);
         if (!granted) {
             return failure(granted.error());
         }
         return vptr<T, heap>::from_address(static_cast<address_type>(*granted));
+    }
+
+    template <class T, class... Args>
+    [[nodiscard]] result<vptr<T, heap>> make_in_place(Args&&... args) {
+        const auto made = grant<T>({.size = sizeof(T),
+                                    .align = alignof(T),
+                                    .within = sizeof(T) <= whole_limit ? whole_limit : 0});
+        if (!made) {
+            return made;
+        }
+        unfinished<T> room{*this, *made};
+        if (const auto stored = construct<T>(*made, std::forward<Args>(args)...); !stored) {
+            return failure(stored.error());
+        }
+        room.block = nullptr;
+        return made;
     }
 
     /// Gives the room back of an object that is not constructed, even because of an exception.
@@ -7527,6 +9080,15 @@ private:
             }
         }
     };
+
+    /// Frees a block, and what is resident of it.
+    [[nodiscard]] result<void> release(address block) {
+        if constexpr (object_residency<residency_type>) {
+            return this->release_object(block);
+        } else {
+            return allocator_.deallocate(medium(), block);
+        }
+    }
 
     template <class T, class... Args>
     [[nodiscard]] result<void> construct(vptr<T, heap> p, Args&&... args) {
@@ -7547,6 +9109,222 @@ private:
 
     [[no_unique_address]] Allocator allocator_;
 };
+
+} // namespace vmem
+
+// ========================================================================================
+// vmem/persist/image.hpp
+#define VMEM_PERSIST_IMAGE_HPP
+
+/// \file
+/// What a persist writes: a header; a bit for each slot that holds an object; those slots; the
+/// unsaved bytes of their objects, in the order of the slots and ascending; a CRC-32C of all that.
+/// There are two places for it, and what is written next goes to the one that is older, so that a
+/// torn image leaves the one before. An image without objects says that nothing is left to save.
+namespace vmem {
+
+/// What an image says of itself. Native byte order: an image of the other order has another magic.
+struct image_header {
+    static constexpr std::uint64_t magic_number = 0x0A1A0A0D73656A62; // "bjes\r\n\x1a\n"
+
+    std::uint64_t magic = magic_number;
+    /// Each image has the number after the one before it; the highest counts.
+    std::uint64_t sequence = 0;
+    /// Bytes, from the header to the CRC.
+    std::uint64_t size = 0;
+    /// The raw address of the arena.
+    std::uint64_t arena = 0;
+    /// A block that was freed, which the allocator may not have written down yet; 0 if none.
+    std::uint64_t freed = 0;
+    std::uint32_t format = media_version;
+    /// Objects.
+    std::uint32_t objects = 0;
+    // What makes the slots mean the same to whoever reads them.
+    std::uint32_t arena_bytes = 0;
+    std::uint32_t max_objects = 0;
+    std::uint32_t slot_size = 0;
+    std::uint32_t unused = 0;
+};
+static_assert(sizeof(image_header) == 64 && std::is_trivially_copyable_v<image_header> &&
+              std::has_unique_object_representations_v<image_header>);
+
+/// Hands out the bytes of an image, piece by piece, as `write_gathered` asks for them. The table
+/// and the arena do not change meanwhile.
+template <class Table, class Arena>
+class image_pieces {
+public:
+    image_pieces(const image_header& header, const Table& table, const Arena& arena) noexcept
+        : header_(header), table_(table), arena_(arena) {}
+
+    /// The next piece; empty at the end.
+    [[nodiscard]] std::span<const std::byte> operator()() noexcept {
+        const std::span<const std::byte> piece = next();
+        if (stage_ != stage::end) {
+            crc_ = crc32c(piece, crc_);
+        }
+        return piece;
+    }
+
+private:
+    enum class stage : std::uint8_t { header, held, slots, bytes, crc, end };
+
+    [[nodiscard]] std::span<const std::byte> next() noexcept {
+        switch (stage_) {
+        case stage::header:
+            stage_ = header_.objects != 0 ? stage::held : stage::crc;
+            return std::as_bytes(std::span(&header_, 1));
+        case stage::held:
+            stage_ = stage::slots;
+            return std::as_bytes(table_.held());
+        case stage::slots:
+            if (const auto slots = next_slots(); !slots.empty()) {
+                return slots;
+            }
+            stage_ = stage::bytes;
+            slot_ = 0;
+            [[fallthrough]];
+        case stage::bytes:
+            if (const auto bytes = next_bytes(); !bytes.empty()) {
+                return bytes;
+            }
+            stage_ = stage::crc;
+            [[fallthrough]];
+        case stage::crc:
+            stage_ = stage::end;
+            return std::as_bytes(std::span(&crc_, 1));
+        case stage::end:
+            break;
+        }
+        return {};
+    }
+
+    /// As many as lie side by side.
+    [[nodiscard]] std::span<const std::byte> next_slots() noexcept {
+        while (slot_ < Table::none && !table_.is_held(slot_)) {
+            ++slot_;
+        }
+        const std::size_t first = slot_;
+        while (slot_ < Table::none && table_.is_held(slot_)) {
+            ++slot_;
+        }
+        return std::as_bytes(std::span(&table_[first], slot_ - first));
+    }
+
+    [[nodiscard]] std::span<const std::byte> next_bytes() noexcept {
+        for (; slot_ < Table::none; ++slot_, offset_ = 0) {
+            const auto [begin, end] = table_.unsaved(slot_, offset_);
+            if (begin != end) {
+                offset_ = end;
+                return {arena_.at(table_[slot_].place) + begin, end - begin};
+            }
+        }
+        return {};
+    }
+
+    const image_header& header_;
+    const Table& table_;
+    const Arena& arena_;
+    std::size_t slot_ = 0;
+    std::size_t offset_ = 0;
+    std::uint32_t crc_ = 0;
+    stage stage_ = stage::header;
+};
+
+/// Reads an image from its start on. An error sticks: after the first failure nothing is read.
+template <storage Storage>
+class image_reader {
+public:
+    image_reader(Storage& storage, address at) noexcept : storage_(storage), at_(at) {}
+
+    void read(std::span<std::byte> out) {
+        if (outcome_) {
+            outcome_ = storage_.read(at_, out);
+            at_ += out.size();
+        }
+    }
+    [[nodiscard]] const result<void>& outcome() const noexcept { return outcome_; }
+
+private:
+    Storage& storage_;
+    address at_;
+    result<void> outcome_;
+};
+
+/// The header of the image at `at`; its magic is 0 if there is no whole image of at most `most`
+/// bytes. Errors: the storage's. Reads all of it.
+template <storage Storage>
+[[nodiscard]] result<image_header> verified_image(Storage& storage, address at, address most) {
+    image_header header;
+    image_reader reader(storage, at);
+    reader.read(std::as_writable_bytes(std::span(&header, 1)));
+    constexpr image_header nothing{.magic = 0};
+    std::uint32_t crc = 0;
+    if (reader.outcome() && (header.magic != image_header::magic_number || header.size > most ||
+                             header.size < sizeof(header) + sizeof(crc))) {
+        return nothing;
+    }
+    std::uint32_t found = crc32c(std::as_bytes(std::span(&header, 1)));
+    std::array<std::byte, 256> buffer;
+    for (auto left = static_cast<address>(header.size) - sizeof(header) - sizeof(crc);
+         left != 0 && reader.outcome();) {
+        const auto part = std::span(buffer).first(detail::lesser(buffer.size(), left));
+        reader.read(part);
+        found = crc32c(part, found);
+        left -= part.size();
+    }
+    reader.read(std::as_writable_bytes(std::span(&crc, 1)));
+    if (!reader.outcome()) {
+        return failure(reader.outcome().error());
+    }
+    return found == crc ? header : nothing;
+}
+
+} // namespace vmem
+
+// ========================================================================================
+// vmem/persist/persist_all.hpp
+#define VMEM_PERSIST_PERSIST_ALL_HPP
+
+namespace vmem {
+
+template <class... Heaps>
+result<void> persist_all(Heaps&... heaps);
+
+namespace detail {
+
+template <class... Heaps>
+void persist_all_alive() {
+    if ((Heaps::alive() && ...)) {
+        static_cast<void>(persist_all(Heaps::current()...));
+    }
+}
+
+} // namespace detail
+
+/// Persists several heaps, in this order. For an interrupt or a signal, at any instruction: while
+/// one of them is being changed all of it is put off until that is done, so that none is written
+/// while another one uses a device that they share; then the result is good. Errors: the first one;
+/// all heaps are tried. A handler of `on_persisted<>` that stops the program belongs to the last.
+template <class... Heaps>
+result<void> persist_all(Heaps&... heaps) {
+    const auto put_off = [](auto& heap) {
+        if (heap.is_busy()) {
+            heap.when_idle(&detail::persist_all_alive<Heaps...>);
+            return true;
+        }
+        return false;
+    };
+    result<void> outcome;
+    if (!(put_off(heaps) || ...)) {
+        const auto persist = [&](auto& heap) {
+            if (const auto persisted = heap.persist(); !persisted && outcome) {
+                outcome = persisted;
+            }
+        };
+        (persist(heaps), ...);
+    }
+    return outcome;
+}
 
 } // namespace vmem
 
@@ -7643,9 +9421,10 @@ public:
     /// Alignment of raw addresses (bytes): that of the most demanding standard type.
     static constexpr std::size_t frame_alignment = alignof(std::max_align_t);
     /// Pages that can be told apart.
-    static constexpr std::size_t max_pages = detail::lesser(
-        map_type::max_pages,
-        static_cast<std::size_t>((std::numeric_limits<Address>::max)() / PageSize) + 1);
+    static constexpr std::size_t max_pages =
+        static_cast<std::size_t>(detail::lesser<std::uintmax_t>(
+            map_type::max_pages,
+            (std::numeric_limits<Address>::max)() / PageSize + std::uintmax_t{1}));
     /// Pins a frame can have at a time; beyond them there is room for those that `->` adds, which
     /// has no error to return.
     static constexpr std::size_t max_pins = (std::numeric_limits<pin_count>::max)() - 255;
@@ -7739,7 +9518,7 @@ public:
     constexpr void insert(std::size_t page, std::size_t frame) noexcept {
         tags_[frame] = static_cast<tag>(address_of(page));
         map_.insert(page, frame);
-        eviction_.on_insert(frame);
+        insert_with_key(eviction_, frame, page);
         ++held_;
         if constexpr (spared != 0) {
             newest_[next_newest_] = static_cast<index>(frame);
@@ -7878,449 +9657,181 @@ private:
 } // namespace vmem
 
 // ========================================================================================
-// vmem/residency/page_cache.hpp
-#define VMEM_RESIDENCY_PAGE_CACHE_HPP
+// vmem/residency/object_arena.hpp
+#define VMEM_RESIDENCY_OBJECT_ARENA_HPP
 
 namespace vmem {
 
-/// A write-back cache of `Frames` pages of `PageSize` bytes over a storage, and itself a storage.
-///
-/// - A look-up is O(1) and independent of how much is resident: one load to guess the frame, one
-///   comparison with its tag.
-/// - A miss costs at most one storage write, of the dirty byte range of the page that leaves, and
-///   one storage read of the page that comes; a page that is overwritten whole is not read.
-/// - A page that was only read is never written. A failed write-back keeps the dirty page.
-/// - The first page is reserved: no address in it is ever resident, so a null pointer, with or
-///   without a member offset, always misses and is then named.
-///
-/// RAM: see `frame_table`. Usable alone as a cache; `heap<>` makes one from `paged<>`.
-template <class Storage, class Address, std::size_t PageSize, std::size_t Frames,
-          template <std::size_t> class Eviction, class Translation, bool Statistics>
-class page_cache {
-    static_assert((check_storage<Storage>(), true));
-
-    using traits = storage_traits<Storage>;
-    using table = frame_table<Address, PageSize, Frames, Eviction, Translation>;
-
-    static_assert(PageSize % traits::read_size == 0 && PageSize % traits::write_size == 0,
-                  "paged: PageSize must be a multiple of the storage's read_size and write_size");
+/// The RAM that resident objects lie in: `Bytes`, handed out by a RAM allocator in blocks that are
+/// named by their place, in units of `default_alignment` bytes from the start. Blocks move together
+/// when what is free is in too many pieces.
+template <class Allocator, std::size_t Bytes>
+class object_arena {
+    static_assert((check_ram_allocator<Allocator>(), true));
 
 public:
-    using storage_type = Storage;
-    using address_type = Address;
-    using place = frame_place;
-    /// Bytes.
-    static constexpr std::size_t page_size = PageSize;
-    static constexpr std::size_t frame_count = Frames;
-    /// Bytes at the start that no address reaches.
-    static constexpr address reserved = PageSize;
+    static constexpr std::size_t unit = default_alignment;
+    /// No block's place.
+    static constexpr std::size_t nowhere = Bytes;
+    /// Larger objects move only where they fit into a gap whole (bytes).
+    static constexpr std::size_t largest_slide = 512;
 
-    /// The storage is made in place: it may be too large to pass by value.
-    constexpr page_cache()
-        requires std::default_initializable<Storage>
-    = default;
-    constexpr explicit page_cache(Storage storage) noexcept(
-        std::is_nothrow_move_constructible_v<Storage>)
-        : storage_(std::move(storage)) {}
+    object_arena() noexcept { reset(); }
+    object_arena(const object_arena&) = delete;
+    object_arena& operator=(const object_arena&) = delete;
 
-    /// Drops every RAM copy, unsaved ones too, and from now on serves the addresses below `end`,
-    /// rounded down to whole pages. Errors: too_large if `end` does not fit `Address` or the
-    /// translation; wrong_size if it leaves no page after the reserved one; no_free_frame while
-    /// anything is pinned.
-    [[nodiscard]] result<void> start(address end) noexcept {
-        const address pages = end / PageSize;
-        if (pages < 2) {
-            return failure(errc::wrong_size);
+    /// Forgets all blocks, whatever the RAM held.
+    void reset() noexcept {
+        std::construct_at(&held_.allocator, std::span<std::byte>(bytes_));
+        largest_ = held_.allocator.largest_free();
+        used_ = 0;
+        first_ = next_ = 0;
+        if (const auto all = held_.allocator.allocate(largest_)) {
+            first_ = next_ = place_of(*all);
+            static_cast<void>(held_.allocator.deallocate(*all, largest_, unit));
         }
-        if (pages > table::max_pages) {
-            return failure(errc::too_large);
-        }
-        if (unpinned_frames() != Frames) {
-            return failure(errc::no_free_frame);
-        }
-        stop();
-        end_ = pages * PageSize;
-        return {};
     }
 
-    /// Drops every RAM copy, unsaved ones too; no address is valid until the next `start`.
-    /// Precondition: nothing is pinned.
-    void stop() noexcept {
-        for (std::size_t frame = 0; frame < Frames; ++frame) {
-            if (frames_.holds_page(frame)) {
-                frames_.remove(frame);
+    [[nodiscard, gnu::always_inline]] std::byte* at(std::size_t place) noexcept {
+        return bytes_.data() + place * unit;
+    }
+    [[nodiscard]] const std::byte* at(std::size_t place) const noexcept {
+        return bytes_.data() + place * unit;
+    }
+    /// Of the largest block that an empty arena has room for (bytes).
+    [[nodiscard]] std::size_t largest() const noexcept { return largest_; }
+    /// Bytes in all blocks.
+    [[nodiscard]] std::size_t used() const noexcept { return used_; }
+
+    /// The place of a new block, or `nowhere`.
+    [[nodiscard]] std::size_t allocate(std::size_t size) noexcept {
+        const auto block = held_.allocator.allocate(size, unit);
+        if (!block) {
+            return nowhere;
+        }
+        used_ += rounded(size);
+        return place_of(*block);
+    }
+    /// Whether the block could be put at a place that is named.
+    [[nodiscard]] bool allocate_at(std::size_t place, std::size_t size) noexcept {
+        if (place > Bytes / unit || !held_.allocator.allocate_at(at(place), size, unit)) {
+            return false;
+        }
+        used_ += rounded(size);
+        return true;
+    }
+    void deallocate(std::size_t place, std::size_t size) noexcept {
+        static_cast<void>(held_.allocator.deallocate(at(place), size, unit));
+        used_ -= rounded(size);
+    }
+    /// After the last `allocate_at` of a layout that is built again.
+    void settle() noexcept { held_.allocator.sort_free(); }
+
+    /// Whether blocks that lie closer together would leave room for one of `size` bytes.
+    [[nodiscard]] bool is_scattered(std::size_t size) const noexcept {
+        return used_ + rounded(size) <= largest_;
+    }
+
+    /// Moves the next few objects of `table`, in the order of their places and unless they are
+    /// pinned, down over the gaps in front of them, so that what is free gathers behind. After the
+    /// last one it starts over. Takes what it moves from `budget` (bytes). O(slots).
+    template <class Table>
+    void compact(Table& table, std::size_t& budget) noexcept {
+        const auto order = next_in_order(table);
+        for (std::size_t n = 0; n < order.count; ++n) {
+            auto& object = table[order.slots[n]];
+            const std::size_t size = object.size;
+            if (object.place > next_ && (object.pins & Table::count_mask) == 0 && size <= budget) {
+                budget -= size;
+                object.place =
+                    static_cast<decltype(object.place)>(slide(object.place, next_, size));
             }
+            next_ = object.place + rounded(size) / unit;
         }
-        end_ = 0;
-    }
-
-    /// End of the addresses served (bytes); 0 before `start`.
-    [[nodiscard]] constexpr address size() const noexcept { return end_; }
-
-    [[nodiscard]] constexpr Storage& storage() noexcept { return storage_; }
-    [[nodiscard]] constexpr const Storage& storage() const noexcept { return storage_; }
-
-    /// The hot path; see `frame_table::find`.
-    template <std::size_t Size, std::size_t Align>
-    [[nodiscard, gnu::always_inline]] bool find(Address at, place& where) const noexcept {
-        return frames_.template find<Size, Align>(at, where);
-    }
-    /// Raw address of a place found before. Counts as a use of the page.
-    [[nodiscard, gnu::always_inline]] std::byte* use(place where) noexcept {
-        frames_.touch(where.frame);
-        count_access();
-        return frames_.raw(where);
-    }
-    /// Records that `count` bytes at a place found before change.
-    [[gnu::always_inline]] void mark_dirty(place where, std::size_t count) noexcept {
-        frames_.mark_dirty(where, count);
-    }
-    /// Precondition: the frame has fewer than 65535 pins.
-    [[gnu::always_inline]] void add_pin(std::size_t frame) noexcept { frames_.add_pin(frame); }
-    /// Gives a pin back. Precondition: `frame` is pinned.
-    [[gnu::always_inline]] void unpin(std::size_t frame) noexcept { frames_.unpin(frame); }
-
-    /// Brings the page of `at` into RAM and pins the whole units of `unit` bytes that follow `at`
-    /// in this page, at most `count` of them. For `access::write` they count as changed from now
-    /// on. Errors: those of `check`; zero_size; not_contiguous if the first unit straddles the end
-    /// of the page; no_free_frame if all frames are pinned, or this one 65280 times; the storage's.
-    /// At most one storage write and one read.
-    [[nodiscard]] result<pinned_bytes> pin(address at, std::size_t count, std::size_t unit,
-                                           access how) noexcept {
-        if (count == 0 || unit == 0) {
-            return failure(errc::zero_size);
-        }
-        if (const auto valid = check(at, unit); !valid) {
-            return failure(valid.error());
-        }
-        const std::size_t whole = (PageSize - table::offset_of(at)) / unit;
-        if (whole == 0) {
-            return failure(errc::not_contiguous);
-        }
-        const auto where = resident(at, true);
-        if (!where) {
-            return failure(where.error());
-        }
-        if (frames_.pins(where->frame) == table::max_pins) {
-            return failure(errc::no_free_frame);
-        }
-        frames_.add_pin(where->frame);
-        const std::size_t size = detail::lesser(count, whole) * unit;
-        if (how == access::write) {
-            frames_.mark_dirty(*where, size);
-        }
-        return pinned_bytes{.data = frames_.raw(*where), .size = size, .slot = where->frame};
-    }
-
-    /// Copies bytes out, page by page. Errors: those of `check`, no_free_frame, the storage's; then
-    /// the contents of `out` are unspecified. Storage operations: at most two per page touched.
-    [[nodiscard]] result<void> read(address from, std::span<std::byte> out) noexcept {
-        if (const auto valid = check(from, out.size()); !valid) {
-            return valid;
-        }
-        while (!out.empty()) {
-            const auto where = resident(from, true);
-            if (!where) {
-                return failure(where.error());
-            }
-            const std::size_t count = run_from(from, *where, out.size());
-            std::memcpy(out.data(), frames_.raw(*where), count);
-            out = out.subspan(count);
-            from += count;
-        }
-        return {};
-    }
-
-    /// Copies bytes in, page by page; a page written whole is not read first. Errors: as `read`;
-    /// then a prefix of `in`, up to the end of a page, has been written.
-    [[nodiscard]] result<void> write(address to, std::span<const std::byte> in) noexcept {
-        if (const auto valid = check(to, in.size()); !valid) {
-            return valid;
-        }
-        while (!in.empty()) {
-            const bool whole = table::offset_of(to) == 0 && in.size() >= PageSize;
-            const auto where = resident(to, !whole);
-            if (!where) {
-                return failure(where.error());
-            }
-            const std::size_t count = run_from(to, *where, in.size());
-            std::memcpy(frames_.raw(*where), in.data(), count);
-            mark_run(*where, count);
-            in = in.subspan(count);
-            to += count;
-        }
-        return {};
-    }
-
-    /// A pinned copy, in a frame of its own, of the `count` bytes at `from`, which straddle two
-    /// pages or are misaligned. Whoever asks for the same bytes meanwhile gets the same copy, so
-    /// that neither overwrites what the other changes. End it with `put_back` or `discard`. Errors:
-    /// those of `check`; too_large for more than a page; no_free_frame if fewer than two frames are
-    /// not pinned; the storage's. At most three storage writes and two reads.
-    [[nodiscard]] result<pinned_bytes> copy_out(address from, std::size_t count) noexcept {
-        if (count > PageSize) {
-            return failure(errc::too_large);
-        }
-        if (const auto valid = check(from, count); !valid) {
-            return failure(valid.error());
-        }
-        if (const std::size_t shared = frames_.copy_of(from, count);
-            shared != Frames && frames_.pins(shared) < table::max_pins) {
-            frames_.add_pin(shared);
-            return pinned_bytes{
-                .data = frames_.bytes(shared).data(), .size = count, .slot = shared};
-        }
-        const auto room = make_room();
-        if (!room) {
-            return failure(room.error());
-        }
-        frames_.borrow(*room);
-        const pinned_bytes copy{.data = frames_.bytes(*room).data(), .size = count, .slot = *room};
-        if (const auto done = read(from, {copy.data, count}); !done) {
-            discard(copy);
-            return failure(done.error());
-        }
-        frames_.label_copy(*room, from, count);
-        if (keeps_original(copy)) {
-            std::memcpy(copy.data + PageSize / 2, copy.data, count);
-        }
-        return copy;
-    }
-    /// Writes to where a copy came from what has changed of it (all of it if it is larger than half
-    /// a page), and ends it. Errors: those of `write`.
-    [[nodiscard]] result<void> put_back(const pinned_bytes& copy, address to) noexcept {
-        const auto done =
-            keeps_original(copy) ? write_changes(copy, to) : write(to, {copy.data, copy.size});
-        discard(copy);
-        return done;
-    }
-    void discard(const pinned_bytes& copy) noexcept {
-        frames_.unpin(copy.slot);
-        if (frames_.pins(copy.slot) == 0) {
-            frames_.give_back(copy.slot);
+        if (order.count == 0) {
+            next_ = first_;
         }
     }
 
-    /// Writes back every dirty page; then nothing but pinned pages is dirty. All pages are tried;
-    /// the first error is returned and what could not be written stays dirty. At most `Frames`
-    /// writes.
-    [[nodiscard]] result<void> flush() noexcept {
-        result<void> outcome;
-        for (std::size_t frame = 0; frame < Frames; ++frame) {
-            if (!frames_.holds_page(frame)) {
-                continue;
-            }
-            if (const auto saved = write_back(frame); !saved && outcome) {
-                outcome = saved;
-            }
-        }
-        return outcome;
-    }
-
-    /// `flush`, then the storage's `sync`.
-    [[nodiscard]] result<void> sync() noexcept {
-        if (const auto flushed = flush(); !flushed) {
-            return flushed;
-        }
-        return storage_.sync();
-    }
-
-    /// Reads the start of the reserved page. Precondition: `out` is at most a page. Uses a frame,
-    /// and leaves nothing resident.
-    [[nodiscard]] result<void> read_reserved(std::span<std::byte> out) noexcept {
-        const auto frame = fault(0, true);
-        if (!frame) {
-            return failure(frame.error());
-        }
-        std::memcpy(out.data(), frames_.bytes(*frame).data(), out.size());
-        frames_.remove(*frame);
-        return {};
-    }
-
-    /// Writes the start of the reserved page to storage at once. Precondition: `in` is at most a
-    /// page.
-    [[nodiscard]] result<void> write_reserved(std::span<const std::byte> in) noexcept {
-        const auto frame = fault(0, true);
-        if (!frame) {
-            return failure(frame.error());
-        }
-        std::memcpy(frames_.bytes(*frame).data(), in.data(), in.size());
-        frames_.mark_dirty({.frame = *frame, .offset = 0}, in.size());
-        const auto saved = write_back(*frame);
-        frames_.remove(*frame);
-        return saved;
-    }
-
-    /// What is known of page number `page`. O(Frames).
-    [[nodiscard]] page_state state_of(std::size_t page) const noexcept {
-        return frames_.state_of(page);
-    }
-    /// Frames that are not pinned. O(Frames).
-    [[nodiscard]] std::size_t unpinned_frames() const noexcept { return frames_.unpinned_frames(); }
-
-    [[nodiscard]] constexpr paging_statistics statistics() const noexcept
-        requires Statistics
-    {
-        return statistics_;
-    }
-    constexpr void reset_statistics() noexcept
-        requires Statistics
-    {
-        statistics_ = {};
-    }
-
-    /// Why `[at, at + count)` cannot be accessed: not_open before `start`, null_pointer in the
-    /// reserved page, out_of_range past the end.
-    [[nodiscard]] constexpr result<void> check(address at, std::size_t count) const noexcept {
-        if (end_ == 0) {
-            return failure(errc::not_open);
-        }
-        if (at < reserved) {
-            return failure(errc::null_pointer);
-        }
-        return detail::check_range(end_, at, count);
+    [[nodiscard]] bool invariants_hold() const noexcept {
+        return held_.allocator.invariants_hold();
     }
 
 private:
-    /// Where `at`, which is valid, is in RAM; brought in if need be. Counts as a use of the page,
-    /// except that for a page brought in the policy sees the insertion alone.
-    [[nodiscard]] result<place> resident(address at, bool load) noexcept {
-        place where;
-        count_access();
-        if (!find<1, 1>(static_cast<Address>(at), where)) {
-            where.frame = frames_.search(table::page_of(at));
-            if (where.frame == Frames) {
-                const auto brought = fault(table::page_of(at), load);
-                if (!brought) {
-                    return failure(brought.error());
-                }
-                where.frame = *brought;
-                return where;
+    static constexpr std::size_t batch = 16;
+    /// The allocator, which is made anew, and never destroyed: what that would tidy up ends with
+    /// the arena, or was lost with it.
+    union maker {
+        maker() noexcept {}
+        ~maker() {}
+        Allocator allocator;
+    };
+    struct ordered {
+        std::array<std::size_t, batch> slots;
+        std::size_t count = 0;
+    };
+
+    [[nodiscard]] static constexpr std::size_t rounded(std::size_t size) noexcept {
+        return detail::align_up(size, unit);
+    }
+    [[nodiscard]] std::size_t place_of(const void* block) const noexcept {
+        return static_cast<std::size_t>(static_cast<const std::byte*>(block) - bytes_.data()) /
+               unit;
+    }
+
+    /// The objects with the lowest places from `next_` on.
+    template <class Table>
+    [[nodiscard]] ordered next_in_order(const Table& table) const noexcept {
+        ordered found;
+        for (std::size_t slot = 0; slot < Table::none; ++slot) {
+            if (!table.holds(slot) || table[slot].place < next_) {
+                continue;
             }
-        }
-        frames_.touch(where.frame);
-        return where;
-    }
-
-    /// Bytes at `at`, which is at `where`, that are contiguous in RAM, at most `count`. Pages that
-    /// came one after the other are often in frames that follow each other, and one long copy is
-    /// faster than several short ones. Each page counts as used.
-    [[nodiscard]] std::size_t run_from(address at, place where, std::size_t count) noexcept {
-        std::size_t run = PageSize - where.offset;
-        place next;
-        while (run < count && find<1, 1>(static_cast<Address>(at + run), next) &&
-               next.frame == ++where.frame) {
-            count_access();
-            frames_.touch(next.frame);
-            run += PageSize;
-        }
-        return detail::lesser(run, count);
-    }
-    /// Records that such a run changes.
-    void mark_run(place where, std::size_t count) noexcept {
-        while (count != 0) {
-            const std::size_t part = detail::lesser(count, PageSize - where.offset);
-            frames_.mark_dirty(where, part);
-            where = {.frame = where.frame + 1, .offset = 0};
-            count -= part;
-        }
-    }
-
-    /// Brings in a page that is not resident.
-    [[nodiscard, gnu::noinline]] result<std::size_t> fault(std::size_t page, bool load) noexcept {
-        const auto frame = make_room();
-        if (!frame) {
-            return frame;
-        }
-        if (load) {
-            if (const auto loaded = storage_.read(table::address_of(page), frames_.bytes(*frame));
-                !loaded) {
-                return failure(loaded.error());
+            if (found.count == batch && table[found.slots[batch - 1]].place < table[slot].place) {
+                continue;
             }
-            if constexpr (Statistics) {
-                ++statistics_.page_ins;
-                statistics_.bytes_read += PageSize;
+            std::size_t n = found.count < batch ? found.count++ : batch - 1;
+            for (; n != 0 && table[found.slots[n - 1]].place > table[slot].place; --n) {
+                found.slots[n] = found.slots[n - 1];
             }
+            found.slots[n] = slot;
         }
-        frames_.insert(page, *frame);
-        return frame;
+        return found;
     }
 
-    /// An empty frame: one never used, or the victim's.
-    [[nodiscard]] result<std::size_t> make_room() noexcept {
-        if (const std::size_t empty = frames_.empty_frame(); empty != Frames) {
-            return empty;
-        }
-        std::size_t frame = frames_.victim();
-        if (frame == Frames) {
-            return failure(errc::no_free_frame);
-        }
-        if (const auto saved = write_back(frame); !saved) {
-            // A storage that takes no more writes can still be read.
-            frame = frames_.clean_victim();
-            if (frame == Frames) {
-                return failure(saved.error());
+    /// Moves a block to a lower place, with nothing but a gap in between; returns where it is then.
+    [[nodiscard]] std::size_t slide(std::size_t from, std::size_t to, std::size_t size) noexcept {
+        if (rounded(size) <= (from - to) * unit) {
+            if (!allocate_at(to, size)) {
+                return from;
             }
+            std::memcpy(at(to), at(from), size);
+            deallocate(from, size);
+            return to;
         }
-        frames_.remove(frame);
-        return frame;
+        if (size > largest_slide) {
+            return from;
+        }
+        // The allocator may write to what is free, and so to the part that both places share.
+        std::array<std::byte, largest_slide> copy;
+        std::memcpy(copy.data(), at(from), size);
+        deallocate(from, size);
+        const bool moved = allocate_at(to, size);
+        if (!moved) {
+            static_cast<void>(allocate_at(from, size));
+        }
+        std::memcpy(at(moved ? to : from), copy.data(), size);
+        return moved ? to : from;
     }
 
-    /// Whether the second half of a copy's frame shows the bytes as they were, so that those that
-    /// the holder leaves alone can be changed in virtual memory meanwhile.
-    [[nodiscard]] bool keeps_original(const pinned_bytes& copy) const noexcept {
-        return frames_.copy_size(copy.slot) <= PageSize / 2;
-    }
-
-    [[nodiscard]] result<void> write_changes(const pinned_bytes& copy, address to) noexcept {
-        std::byte* const original = copy.data + PageSize / 2;
-        for (std::size_t begin = 0, end = 0; begin < copy.size; begin = ++end) {
-            while (end < copy.size && copy.data[end] != original[end]) {
-                ++end;
-            }
-            const std::span<const std::byte> changed(copy.data + begin, end - begin);
-            if (const auto written = write(to + begin, changed); !written) {
-                return written;
-            }
-            std::memcpy(original + begin, changed.data(), changed.size());
-        }
-        return {};
-    }
-
-    /// Writes the dirty range of a frame, rounded out to the storage's write_size. A pinned page
-    /// stays dirty: its holder may go on writing.
-    [[nodiscard]] result<void> write_back(std::size_t frame) noexcept {
-        if (!frames_.dirty().any(frame)) {
-            return {};
-        }
-        const auto [begin, end] = frames_.dirty().rounded(frame, traits::write_size);
-        const auto changed = frames_.bytes(frame).subspan(begin, end - begin);
-        if (const auto written = storage_.write(frames_.page_address(frame) + begin, changed);
-            !written) {
-            return written;
-        }
-        if constexpr (Statistics) {
-            ++statistics_.write_backs;
-            statistics_.bytes_written += changed.size();
-        }
-        if (frames_.pins(frame) == 0) {
-            frames_.mark_clean(frame);
-        }
-        return {};
-    }
-
-    [[gnu::always_inline]] void count_access() noexcept {
-        if constexpr (Statistics) {
-            ++statistics_.accesses;
-        }
-    }
-
-    struct nothing {};
-
-    table frames_;
-    address end_ = 0;
-    [[no_unique_address]] Storage storage_;
-    [[no_unique_address]] std::conditional_t<Statistics, paging_statistics, nothing> statistics_;
+    alignas(unit) std::array<std::byte, Bytes> bytes_;
+    maker held_;
+    std::size_t largest_;
+    std::size_t used_;
+    /// The place of the first block of all.
+    std::size_t first_;
+    /// Where the next object goes that is moved.
+    std::size_t next_;
 };
 
 } // namespace vmem
@@ -8466,6 +9977,1928 @@ struct automatic_translation {};
 } // namespace vmem
 
 // ========================================================================================
+// vmem/residency/object_table.hpp
+#define VMEM_RESIDENCY_OBJECT_TABLE_HPP
+
+namespace vmem {
+
+/// Where a byte is in RAM: in the object of a slot, so many bytes from its start.
+struct object_place {
+    std::size_t frame;
+    std::size_t offset;
+};
+
+/// What is known of one resident object; a persist saves it as it is.
+template <class Address, std::size_t ArenaBytes, std::size_t MaxObjects>
+struct object_slot {
+    /// 0 in a free slot.
+    Address address;
+    /// Bytes; 0 in a free slot.
+    detail::smallest_uint<ArenaBytes - 1> size;
+    /// Units of `default_alignment` bytes from the start of the arena; in a free slot, the next
+    /// free one.
+    detail::smallest_uint<(
+        ArenaBytes / default_alignment > MaxObjects ? ArenaBytes / default_alignment : MaxObjects)>
+        place;
+    /// See `object_table`.
+    std::uint16_t pins;
+    /// A bit for each granule that is unsaved.
+    std::uint16_t dirty;
+};
+
+/// The slots of the resident objects: which object is in which, where in the arena it lies, how
+/// often it is pinned, and which parts of it are unsaved.
+///
+/// Looking up an address costs O(1), by an open-addressing map from addresses to slots. Of each
+/// object 16 granules are told apart, each a power of two of bytes, so that what was changed is
+/// known to a sixteenth of its size or better.
+template <class Address, std::size_t ArenaBytes, std::size_t MaxObjects>
+class object_table {
+    static_assert(sizeof(Address) <= sizeof(std::size_t),
+                  "resident_objects: address_bits<> is wider than std::size_t");
+
+public:
+    using slot_type = object_slot<Address, ArenaBytes, MaxObjects>;
+    using place = object_place;
+    static constexpr std::size_t none = MaxObjects;
+
+    // Parts of `slot_type::pins`.
+    static constexpr std::uint16_t count_mask = 0x0FFF;
+    /// Set from 2048 pins on; only a pin that cannot be refused goes beyond.
+    static constexpr std::uint16_t full = 0x0800;
+    /// Of a free slot that the eviction policy still holds.
+    static constexpr std::uint16_t ranked = 0x1000;
+    /// The slot shows bytes of which nobody knows to what object they belong.
+    static constexpr std::uint16_t view = 0x2000;
+    /// One of the pins, or one that was there with one of them, may write.
+    static constexpr std::uint16_t writing = 0x4000;
+    /// The pin is the only one.
+    static constexpr std::uint16_t exclusive = 0x8000;
+
+    constexpr object_table() noexcept {
+        slots_[none].pins = exclusive;
+        for (std::size_t slot = MaxObjects; slot != 0; --slot) {
+            put_free(slot - 1, 0);
+        }
+    }
+
+    [[nodiscard, gnu::always_inline]] slot_type& operator[](std::size_t slot) noexcept {
+        return slots_[slot];
+    }
+    [[nodiscard, gnu::always_inline]] const slot_type& operator[](std::size_t slot) const noexcept {
+        return slots_[slot];
+    }
+
+    /// The hot path: the object that starts at `at`, or around it the one that `containing` found
+    /// last. O(1); may miss what `search` and `containing` find.
+    template <std::size_t Size, std::size_t Align>
+    [[nodiscard, gnu::always_inline]] bool find(Address at, place& where) const noexcept {
+        where.frame = map_.guess(key(at));
+        where.offset = 0;
+        if (slots_[where.frame].address != at) {
+            const std::size_t recent = recent_;
+            where.frame = recent;
+            where.offset = std::size_t{at} - slots_[recent].address;
+        }
+        const std::size_t size = slots_[where.frame].size;
+        return where.offset < size && Size <= size - where.offset &&
+               ((std::size_t{at} | where.offset) & (Align - 1)) == 0;
+    }
+    /// The slot of the object that starts at `at`, or `none`. O(1) expected.
+    [[nodiscard]] std::size_t search(Address at) noexcept { return map_.search(key(at), key_of()); }
+    /// The slot of an object that holds all of `[at, at + count)`, or `none`. O(MaxObjects).
+    [[nodiscard]] std::size_t containing(Address at, std::size_t count) noexcept {
+        const auto holds = [&](std::size_t slot) {
+            const std::size_t offset = std::size_t{at} - slots_[slot].address;
+            return offset < slots_[slot].size && count <= slots_[slot].size - offset;
+        };
+        if (const std::size_t slot = search(at); slot != none && holds(slot)) {
+            return slot;
+        }
+        for (std::size_t slot = recent_, left = MaxObjects; left != 0; --left) {
+            if (holds(slot)) {
+                recent_ = static_cast<index>(slot);
+                return slot;
+            }
+            slot = slot + 1 < MaxObjects ? slot + 1 : 0;
+        }
+        return none;
+    }
+    /// The first slot from `from` on whose object shares a byte with `[at, at + count)`, or `none`.
+    [[nodiscard]] std::size_t overlapping(address at, address count,
+                                          std::size_t from = 0) const noexcept {
+        for (std::size_t slot = from; slot < MaxObjects; ++slot) {
+            const address begin = slots_[slot].address;
+            if (begin < at + count && at < begin + slots_[slot].size) {
+                return slot;
+            }
+        }
+        return none;
+    }
+
+    /// The slot that became free last, or `none`. O(1).
+    [[nodiscard]] std::size_t free_slot() const noexcept { return free_; }
+    /// Takes `free_slot()`, which is not `none`. Precondition: no object starts at `at`.
+    void insert(Address at, std::size_t size, std::size_t unit) noexcept {
+        const std::size_t slot = free_;
+        free_ = static_cast<index>(slots_[slot].place);
+        slots_[slot] = {.address = at,
+                        .size = static_cast<decltype(slot_type::size)>(size),
+                        .place = static_cast<decltype(slot_type::place)>(unit),
+                        .pins = 0,
+                        .dirty = 0};
+        enlist(slot);
+    }
+    /// Precondition: `slot` holds an object. `state` is what `pins` shows until the next `insert`.
+    void remove(std::size_t slot, std::uint16_t state) noexcept {
+        map_.erase(key(slots_[slot].address), slot, key_of());
+        held_[slot / 8] = static_cast<std::uint8_t>(held_[slot / 8] & ~(1U << slot % 8));
+        put_free(slot, state);
+    }
+    [[nodiscard]] bool holds(std::size_t slot) const noexcept { return slots_[slot].size != 0; }
+
+    [[gnu::always_inline]] void unpin(std::size_t slot) noexcept {
+        const auto left = static_cast<std::uint16_t>(slots_[slot].pins - 1);
+        slots_[slot].pins =
+            static_cast<std::uint16_t>((left & count_mask) != 0 ? left : left & view);
+    }
+
+    /// The granules that `[first, first + count)` of an object of `size` bytes touches.
+    /// Precondition: that is within it, and `count` is not 0.
+    [[nodiscard, gnu::always_inline]] static constexpr unsigned
+    granules(std::size_t size, std::size_t first, std::size_t count) noexcept {
+        const unsigned shift = granule_shift(size);
+        const std::size_t begin = first >> shift;
+        const std::size_t end = (first + count - 1) >> shift;
+        return (2U << end) - (1U << begin);
+    }
+    /// What it costs to have some granules of such an object unsaved: their bytes and the slot.
+    [[nodiscard]] static constexpr std::size_t cost(std::size_t size, unsigned granules) noexcept {
+        if (granules == 0) {
+            return 0;
+        }
+        const unsigned shift = granule_shift(size);
+        const std::size_t last = (size - 1) >> shift;
+        const std::size_t beyond = ((last + 1) << shift) - size;
+        return sizeof(slot_type) + (static_cast<std::size_t>(std::popcount(granules)) << shift) -
+               ((granules >> last & 1) != 0 ? beyond : 0);
+    }
+    struct range {
+        std::size_t begin;
+        std::size_t end;
+    };
+    /// The first bytes in a row from `from` on that are unsaved; empty if there are none.
+    [[nodiscard]] range unsaved(std::size_t slot, std::size_t from) const noexcept {
+        const std::size_t size = slots_[slot].size;
+        const unsigned shift = granule_shift(size);
+        const unsigned left = unsigned{slots_[slot].dirty} >> (from >> shift) << (from >> shift);
+        if (from >= size || left == 0) {
+            return {.begin = size, .end = size};
+        }
+        const unsigned first = static_cast<unsigned>(std::countr_zero(left));
+        const unsigned end = first + static_cast<unsigned>(std::countr_one(left >> first));
+        return {.begin = std::size_t{first} << shift,
+                .end = detail::lesser(std::size_t{end} << shift, size)};
+    }
+
+    /// A bit for each slot that holds an object.
+    [[nodiscard]] std::span<const std::uint8_t> held() const noexcept { return held_; }
+    [[nodiscard]] bool is_held(std::size_t slot) const noexcept {
+        return (held_[slot / 8] >> slot % 8 & 1) != 0;
+    }
+    /// For a layout that is built again: which slots hold objects. The slots themselves come next,
+    /// then `rebuild`.
+    [[nodiscard]] std::span<std::uint8_t> held_to_rebuild() noexcept { return held_; }
+    void rebuild() noexcept {
+        free_ = static_cast<index>(none);
+        for (std::size_t slot = MaxObjects; slot-- != 0;) {
+            if (is_held(slot)) {
+                enlist(slot);
+            } else {
+                put_free(slot, 0);
+            }
+        }
+    }
+
+private:
+    using index = detail::smallest_uint<MaxObjects>;
+
+    /// Blocks start at multiples of powers of two. A product with an odd number tells them apart as
+    /// well as their addresses do, and in all of its higher bits.
+    [[nodiscard]] static constexpr std::size_t key(Address at) noexcept {
+        return std::size_t{at} * 0x9E3779B1U;
+    }
+    [[nodiscard]] auto key_of() const noexcept {
+        return [this](std::size_t slot) { return key(slots_[slot].address); };
+    }
+    /// Objects of up to 16 bytes have granules of one byte.
+    [[nodiscard, gnu::always_inline]] static constexpr unsigned
+    granule_shift(std::size_t size) noexcept {
+        const auto width = static_cast<unsigned>(std::bit_width(size - 1));
+        return width > 4 ? width - 4 : 0;
+    }
+
+    void enlist(std::size_t slot) noexcept {
+        held_[slot / 8] = static_cast<std::uint8_t>(held_[slot / 8] | 1U << slot % 8);
+        map_.insert(key(slots_[slot].address), slot);
+    }
+    constexpr void put_free(std::size_t slot, std::uint16_t state) noexcept {
+        slots_[slot] = {.address = 0,
+                        .size = 0,
+                        .place = static_cast<decltype(slot_type::place)>(free_),
+                        // So that whoever takes it for an object finds it pinned.
+                        .pins = static_cast<std::uint16_t>(state | exclusive),
+                        .dirty = 0};
+        free_ = static_cast<index>(slot);
+    }
+
+    page_map::bind<MaxObjects> map_;
+    /// One more, that is no object, for where the map knows none.
+    std::array<slot_type, MaxObjects + 1> slots_{};
+    std::array<std::uint8_t, (MaxObjects + 7) / 8> held_{};
+    index free_ = static_cast<index>(none);
+    index recent_ = static_cast<index>(none);
+};
+
+} // namespace vmem
+
+// ========================================================================================
+// vmem/storage/gathering.hpp
+#define VMEM_STORAGE_GATHERING_HPP
+
+/// \file
+/// Bytes that lie in many places of RAM and go to one place of the storage, in one operation. It is
+/// an optional ability of a storage; `write_gathered` does the same with every other one.
+namespace vmem {
+
+namespace detail {
+
+struct no_pieces {
+    std::span<const std::byte> operator()() const noexcept { return {}; }
+};
+
+} // namespace detail
+
+/// A storage with `result<void> write_gathered(address to, address count, auto& next)`: one write
+/// of the `count` bytes that the spans hold which `next()` returns, one after the other, up to an
+/// empty one. All of them stay valid until `write_gathered` returns. The ordering contract is that
+/// of `write`, and so are the errors.
+template <class S>
+concept gathering_storage = storage<S> && requires(S& s, address at, detail::no_pieces& next) {
+    { s.write_gathered(at, at, next) } -> std::same_as<result<void>>;
+};
+
+/// Bytes that `write_gathered` collects on the stack where the storage cannot gather.
+inline constexpr std::size_t gather_buffer = 256;
+
+/// Storage writes that `write_gathered` takes for `count` bytes; exact.
+template <storage S>
+[[nodiscard]] constexpr address gathered_writes(address count) noexcept {
+    return gathering_storage<S> ? 1 : (count + gather_buffer - 1) / gather_buffer;
+}
+
+/// Writes the `count` bytes that `next()` yields to `[to, to + count)` in ascending order. Errors:
+/// the storage's; then a prefix may have been written. `gathered_writes` operations.
+template <storage S, class Next>
+[[nodiscard]] result<void> write_gathered(S& storage, address to, address count, Next& next) {
+    if constexpr (gathering_storage<S>) {
+        return storage.write_gathered(to, count, next);
+    } else {
+        if (const auto fits = detail::check_range(storage.size(), to, count); !fits) {
+            return fits;
+        }
+        std::array<std::byte, gather_buffer> buffer;
+        std::span<const std::byte> piece = next();
+        while (count != 0) {
+            const std::size_t size = detail::lesser(buffer.size(), count);
+            for (std::size_t filled = 0; filled < size; piece = piece.empty() ? next() : piece) {
+                const std::size_t part = detail::lesser(piece.size(), size - filled);
+                std::memcpy(buffer.data() + filled, piece.data(), part);
+                piece = piece.subspan(part);
+                filled += part;
+            }
+            if (const auto done = storage.write(to, std::span(buffer).first(size)); !done) {
+                return done;
+            }
+            to += size;
+            count -= size;
+        }
+        return {};
+    }
+}
+
+} // namespace vmem
+
+// ========================================================================================
+// vmem/residency/object_images.hpp
+#define VMEM_RESIDENCY_OBJECT_IMAGES_HPP
+
+namespace vmem {
+
+namespace detail {
+
+struct no_statistics {};
+
+} // namespace detail
+
+/// How often something accesses the storage, at most.
+struct storage_bound {
+    std::size_t reads = 0;
+    std::size_t writes = 0;
+    std::size_t syncs = 0;
+};
+
+/// What a persist takes, at most.
+struct persist_bound {
+    /// Bytes written.
+    std::size_t bytes = 0;
+    /// Writes and syncs.
+    std::size_t operations = 0;
+};
+
+/// The RAM of `resident_objects`, the storage below it, and how the one is saved to the other, at
+/// leisure or in an image. See `object_store` for what is in RAM, `object_cache` for accesses.
+///
+/// On the storage: the superblock, two places for images, and then the objects. An image stays in
+/// force until all that it holds is at home: before anything else is written there everything
+/// unsaved is, and then an empty image.
+template <class Storage, class Address, class Shape, std::size_t DirtyLimit, bool Statistics>
+class object_images {
+    static_assert((check_storage<Storage>(), true));
+    static_assert(storage_traits<Storage>::read_size == 1 &&
+                      storage_traits<Storage>::write_size == 1,
+                  "resident_objects: the storage must be byte-addressable");
+
+protected:
+    using table_type = object_table<Address, Shape::arena_bytes, Shape::max_objects>;
+    using arena_type = object_arena<typename Shape::allocator_type, Shape::arena_bytes>;
+    static constexpr std::size_t none = table_type::none;
+    static constexpr std::size_t slot_bytes = sizeof(typename table_type::slot_type);
+
+public:
+    /// Most bytes that are ever unsaved, a slot for each unsaved object included.
+    static constexpr std::size_t dirty_limit =
+        detail::lesser(DirtyLimit, Shape::max_objects* slot_bytes + Shape::arena_bytes);
+    static_assert(dirty_limit > slot_bytes, "dirty_limit: leaves no room for a single byte");
+
+    /// Of an image, besides what is unsaved and the slots of objects that are saved (bytes).
+    static constexpr std::size_t image_overhead =
+        sizeof(image_header) + (Shape::max_objects + 7) / 8 + sizeof(std::uint32_t);
+
+    static constexpr persist_bound worst_case_persist = [] {
+        const std::size_t bytes = image_overhead + Shape::max_objects * slot_bytes +
+                                  detail::lesser(dirty_limit - slot_bytes, Shape::arena_bytes);
+        return persist_bound{.bytes = bytes, .operations = gathered_writes<Storage>(bytes) + 1};
+    }();
+
+    /// Of one access to an object, whatever has to leave RAM or to be saved for it.
+    static constexpr storage_bound worst_case_access = [] {
+        // The most pieces that can be unsaved: 8 of an object that is changed in every other byte.
+        constexpr std::size_t objects =
+            detail::lesser(Shape::max_objects, dirty_limit / (slot_bytes + 8));
+        constexpr std::size_t rest = dirty_limit - objects * (slot_bytes + 8);
+        constexpr bool more = objects < Shape::max_objects && rest > slot_bytes;
+        // Each is written once, an empty image may be, and what the access itself writes.
+        return storage_bound{.reads = 1,
+                             .writes = 8 * objects +
+                                       (more ? detail::lesser(rest - slot_bytes, 8) : 0) + 2,
+                             .syncs = 2};
+    }();
+
+    /// Bytes at the start that no address reaches.
+    static constexpr address reserved =
+        sizeof(superblock) + 2 * detail::align_up(address{worst_case_persist.bytes}, 64);
+
+    object_images()
+        requires std::default_initializable<Storage>
+    = default;
+    explicit object_images(Storage storage) : storage_(std::move(storage)) {}
+    object_images(const object_images&) = delete;
+    object_images& operator=(const object_images&) = delete;
+
+    [[nodiscard]] constexpr Storage& storage() noexcept { return storage_; }
+    [[nodiscard]] constexpr const Storage& storage() const noexcept { return storage_; }
+    /// End of the addresses served (bytes); 0 before `start`.
+    [[nodiscard]] constexpr address size() const noexcept { return end_; }
+    /// Bytes that are unsaved, with a slot for each object of which some are; at most
+    /// `dirty_limit`.
+    [[nodiscard]] std::size_t dirty_bytes() const noexcept { return ram_.dirty; }
+    /// Of the largest object that can be resident (bytes).
+    [[nodiscard]] std::size_t largest_object() const noexcept { return ram_.arena.largest(); }
+
+    /// Saves every change and syncs the storage. All objects are tried; the first error is
+    /// returned, and what could not be written stays unsaved, as does what is pinned for writing.
+    [[nodiscard]] result<void> sync() noexcept {
+        if (ram_.imaged) {
+            return retire();
+        }
+        const auto saved = save_all();
+        const auto synced = storage_.sync();
+        return saved ? synced : saved;
+    }
+
+    /// Writes everything unsaved, in one write if the storage gathers, and syncs it; changes
+    /// nothing in RAM that matters. For an interrupt, outside of critical sections. Errors:
+    /// not_open, the storage's; then the image before is in force. `worst_case_persist`.
+    [[nodiscard]] result<void> persist() noexcept {
+        if (end_ == 0) {
+            return failure(errc::not_open);
+        }
+        image_header header = describe();
+        for (std::size_t slot = 0; slot < none; ++slot) {
+            header.objects += ram_.table.is_held(slot) ? 1 : 0;
+            header.size += ram_.table.is_held(slot) && ram_.table[slot].dirty == 0 ? slot_bytes : 0;
+        }
+        header.freed = ram_.freed;
+        if (header.objects != 0) {
+            header.size += ram_.dirty + ram_.table.held().size();
+        }
+        return write_image(header);
+    }
+
+    /// Makes all of the reserved storage but the superblock that of an empty heap.
+    [[nodiscard]] result<void> format_images() noexcept {
+        image_header none_at_all{};
+        none_at_all.magic = 0;
+        const auto wiped =
+            storage_.write(image_at(ram_.sequence), std::as_bytes(std::span(&none_at_all, 1)));
+        return wiped ? write_empty_image() : wiped;
+    }
+    /// Brings home what an image holds. RAM is empty then, but for `freed`. Errors: corrupt (there
+    /// is no image), geometry_mismatch (of another composition), the storage's.
+    [[nodiscard]] result<void> apply_image() noexcept {
+        if (const auto found = read_image(true); !found) {
+            return found;
+        }
+        const auto applied = ram_.imaged ? retire() : result<void>();
+        const Address freed = ram_.freed;
+        reset();
+        ram_.freed = freed;
+        return applied;
+    }
+    /// After a loss of all RAM but this object's own few words, or of none: serves addresses below
+    /// `end`, with each object where it was when the newest image was written, as unsaved and as
+    /// pinned as it was. Errors: corrupt (no image), geometry_mismatch (of another composition, or
+    /// the arena was elsewhere), the storage's. Until `end_restore` nothing that is saved stops
+    /// being unsaved.
+    [[nodiscard]] result<void> begin_restore(address end) noexcept {
+        end_ = end;
+        restoring_ = true;
+        return read_image(false);
+    }
+    void end_restore() noexcept { restoring_ = false; }
+    /// The block freed last; see `image_header`.
+    [[nodiscard]] address freed() const noexcept { return ram_.freed; }
+    void note_freed(address block) noexcept { ram_.freed = static_cast<Address>(block); }
+
+    /// What a power cut leaves of RAM: junk. For tests and demonstrations; `restore` is next.
+    void lose_ram(std::byte junk = std::byte{0xA5}) noexcept {
+        std::memset(static_cast<void*>(&ram_), std::to_integer<int>(junk), sizeof(ram_));
+    }
+
+protected:
+    /// All that a power cut takes.
+    struct volatile_part {
+        table_type table;
+        typename Shape::template eviction<Shape::max_objects> policy;
+        /// Of the newest image.
+        std::uint64_t sequence = 0;
+        /// See `dirty_bytes`.
+        std::size_t dirty = 0;
+        std::size_t views = 0;
+        Address freed = 0;
+        /// The newest image may hold what is not at home.
+        bool imaged = false;
+        arena_type arena;
+    };
+
+    /// Nothing is resident. The number of the newest image is kept.
+    void reset() noexcept {
+        const std::uint64_t sequence = ram_.sequence;
+        std::construct_at(&ram_);
+        ram_.sequence = sequence;
+    }
+
+    [[nodiscard]] std::byte* raw(std::size_t slot) noexcept {
+        return ram_.arena.at(ram_.table[slot].place);
+    }
+
+    /// Writes to where objects and the allocator's state are at home.
+    [[nodiscard]] result<void> write_home(address at, std::span<const std::byte> in) noexcept {
+        if (ram_.imaged) [[unlikely]] {
+            if (const auto retired = retire(); !retired) {
+                return retired;
+            }
+        }
+        return storage_.write(at, in);
+    }
+    /// Saves one object. If that fails all of it stays unsaved, as does what is pinned for writing.
+    [[nodiscard]] result<void> save(std::size_t slot) noexcept {
+        return ram_.imaged ? retire() : save_now(slot);
+    }
+
+    void set_dirty(std::size_t slot, unsigned granules) noexcept {
+        auto& object = ram_.table[slot];
+        ram_.dirty += table_type::cost(object.size, granules);
+        ram_.dirty -= table_type::cost(object.size, object.dirty);
+        object.dirty = static_cast<std::uint16_t>(granules);
+    }
+
+    Storage storage_;
+    address end_ = 0;
+    /// Whoever was interrupted may be about to change bytes that counted as unsaved: they still do.
+    bool restoring_ = false;
+    volatile_part ram_;
+    [[no_unique_address]] std::conditional_t<Statistics, paging_statistics, detail::no_statistics>
+        statistics_;
+
+private:
+    [[nodiscard]] static constexpr address image_at(std::uint64_t sequence) noexcept {
+        return sizeof(superblock) + (sequence % 2) * ((reserved - sizeof(superblock)) / 2);
+    }
+
+    [[nodiscard]] result<void> save_now(std::size_t slot) noexcept {
+        auto& object = ram_.table[slot];
+        for (auto part = ram_.table.unsaved(slot, 0); part.begin != part.end;
+             part = ram_.table.unsaved(slot, part.end)) {
+            const std::span<const std::byte> changed(raw(slot) + part.begin, part.end - part.begin);
+            if (const auto written = storage_.write(address{object.address} + part.begin, changed);
+                !written) {
+                return written;
+            }
+            if constexpr (Statistics) {
+                ++statistics_.write_backs;
+                statistics_.bytes_written += changed.size();
+            }
+        }
+        if ((object.pins & table_type::writing) == 0 && !restoring_) {
+            set_dirty(slot, 0);
+        }
+        return {};
+    }
+    [[nodiscard]] result<void> save_all() noexcept {
+        result<void> outcome;
+        for (std::size_t slot = 0; slot < none; ++slot) {
+            if (const auto saved = save_now(slot); !saved && outcome) {
+                outcome = saved;
+            }
+        }
+        return outcome;
+    }
+
+    /// Brings everything home, so that the image in force is not needed any more.
+    [[nodiscard]] result<void> retire() noexcept {
+        if (const auto saved = save_all(); !saved) {
+            return saved;
+        }
+        if (const auto synced = storage_.sync(); !synced) {
+            return synced;
+        }
+        return write_empty_image();
+    }
+    [[nodiscard]] result<void> write_empty_image() noexcept {
+        const auto written = write_image(describe());
+        ram_.imaged = ram_.imaged && !written;
+        return written;
+    }
+
+    /// The header of an empty image.
+    [[nodiscard]] image_header describe() const noexcept {
+        image_header header;
+        header.sequence = ram_.sequence + 1;
+        header.size = sizeof(header) + sizeof(std::uint32_t);
+        header.arena = reinterpret_cast<std::uintptr_t>(ram_.arena.at(0));
+        header.arena_bytes = Shape::arena_bytes;
+        header.max_objects = Shape::max_objects;
+        header.slot_size = slot_bytes;
+        return header;
+    }
+    [[nodiscard]] result<void> write_image(const image_header& header) noexcept {
+        image_pieces pieces(header, ram_.table, ram_.arena);
+        // Even one whose write fails may turn out to be there.
+        ram_.imaged = true;
+        if (const auto written = write_gathered(storage_, image_at(header.sequence),
+                                                static_cast<address>(header.size), pieces);
+            !written) {
+            return written;
+        }
+        const auto synced = storage_.sync();
+        ram_.sequence += synced ? 1U : 0U;
+        return synced;
+    }
+
+    /// Takes up the newest image. `cold`: nothing is pinned any more, and saved objects stay where
+    /// they are.
+    [[nodiscard]] result<void> read_image(bool cold) noexcept {
+        image_header newest{.magic = 0};
+        for (std::uint64_t n = 0; n < 2; ++n) {
+            const auto found = verified_image(storage_, image_at(n), worst_case_persist.bytes);
+            if (!found) {
+                return failure(found.error());
+            }
+            if (found->magic != 0 && found->sequence % 2 == n &&
+                (newest.magic == 0 || found->sequence > newest.sequence)) {
+                newest = *found;
+            }
+        }
+        if (const auto fits = accepts(newest, cold); !fits) {
+            return fits;
+        }
+        std::construct_at(&ram_);
+        ram_.sequence = newest.sequence;
+        ram_.freed = static_cast<Address>(newest.freed);
+        ram_.imaged = newest.objects != 0 || newest.freed != 0;
+        if (newest.objects == 0) {
+            return {};
+        }
+        image_reader image(storage_, image_at(newest.sequence) + sizeof(newest));
+        const auto seated = read_slots(image, cold);
+        return seated ? read_bytes(image, cold) : seated;
+    }
+    [[nodiscard]] result<void> accepts(const image_header& image, bool cold) const noexcept {
+        const image_header own = describe();
+        if (image.magic == 0) {
+            return failure(errc::corrupt);
+        }
+        if (image.format != own.format) {
+            return failure(image.format < own.format ? errc::version_too_old
+                                                     : errc::version_too_new);
+        }
+        const bool same = image.arena_bytes == own.arena_bytes &&
+                          image.max_objects == own.max_objects && image.slot_size == own.slot_size;
+        if (image.objects != 0 && (!same || (image.arena != own.arena && !cold))) {
+            return failure(errc::geometry_mismatch);
+        }
+        return {};
+    }
+
+    [[nodiscard]] result<void> read_slots(image_reader<Storage>& image, bool cold) noexcept {
+        ram_.arena.reset();
+        image.read(std::as_writable_bytes(ram_.table.held_to_rebuild()));
+        for (std::size_t slot = 0; slot < none && image.outcome(); ++slot) {
+            if (!ram_.table.is_held(slot)) {
+                continue;
+            }
+            auto& object = ram_.table[slot];
+            image.read(std::as_writable_bytes(std::span(&object, 1)));
+            if (image.outcome() && (object.address < reserved || object.size == 0 ||
+                                    object.size > end_ || object.address > end_ - object.size ||
+                                    !ram_.arena.allocate_at(object.place, object.size))) {
+                return failure(errc::corrupt);
+            }
+            if (cold) {
+                object.pins &= table_type::view;
+            }
+            ram_.views += (object.pins & table_type::view) != 0 ? 1 : 0;
+            ram_.dirty += table_type::cost(object.size, object.dirty);
+            ram_.policy.on_insert(slot);
+        }
+        ram_.arena.settle();
+        ram_.table.rebuild();
+        return image.outcome();
+    }
+    [[nodiscard]] result<void> read_bytes(image_reader<Storage>& image, bool cold) noexcept {
+        for (std::size_t slot = 0; slot < none; ++slot) {
+            const auto& object = ram_.table[slot];
+            if (cold || object.size == 0) {
+                continue;
+            }
+            if (const auto loaded = storage_.read(object.address, {raw(slot), object.size});
+                !loaded) {
+                return loaded;
+            }
+        }
+        for (std::size_t slot = 0; slot < none; ++slot) {
+            for (auto part = ram_.table.unsaved(slot, 0); part.begin != part.end;
+                 part = ram_.table.unsaved(slot, part.end)) {
+                image.read({raw(slot) + part.begin, part.end - part.begin});
+            }
+        }
+        return image.outcome();
+    }
+};
+
+} // namespace vmem
+
+// ========================================================================================
+// vmem/residency/object_store.hpp
+#define VMEM_RESIDENCY_OBJECT_STORE_HPP
+
+namespace vmem {
+
+/// Which objects are resident, and what of them is unsaved: brings them in, makes room for them,
+/// and saves some so that others may change. All of that is the eviction policy's choice among what
+/// is not pinned.
+template <class Storage, class Address, class Shape, std::size_t DirtyLimit, bool Statistics>
+class object_store : public object_images<Storage, Address, Shape, DirtyLimit, Statistics> {
+    using base = object_images<Storage, Address, Shape, DirtyLimit, Statistics>;
+
+public:
+    using base::dirty_limit;
+
+    /// Bytes that one access moves within the arena, at most, so that what is free lies together.
+    static constexpr std::size_t most_moved = 8192;
+
+protected:
+    using base::none;
+    using base::ram_;
+    using base::raw;
+    using base::save;
+    using base::storage_;
+    using typename base::table_type;
+
+    using base::base;
+
+    [[nodiscard]] bool is_pinned(std::size_t slot) const noexcept {
+        return (ram_.table[slot].pins & table_type::count_mask) != 0;
+    }
+
+    /// Brings in what starts at `at`; reads it if `load`. Precondition: nothing of it is resident.
+    /// Errors: larger_than_arena, no_free_frame (what is pinned leaves no room), the storage's.
+    [[nodiscard]] result<std::size_t> bring(Address at, std::size_t size, bool load,
+                                            std::uint16_t flags) noexcept {
+        const auto place = make_room(size);
+        if (!place) {
+            return place;
+        }
+        if (load) {
+            if (const auto loaded = storage_.read(at, {ram_.arena.at(*place), size}); !loaded) {
+                ram_.arena.deallocate(*place, size);
+                return failure(loaded.error());
+            }
+            if constexpr (Statistics) {
+                ++this->statistics_.page_ins;
+                this->statistics_.bytes_read += size;
+            }
+        }
+        const std::size_t slot = ram_.table.free_slot();
+        const bool ranked = (ram_.table[slot].pins & table_type::ranked) != 0;
+        ram_.table.insert(at, size, *place);
+        ram_.table[slot].pins = flags;
+        ram_.views += flags != 0 ? 1 : 0;
+        if (ranked) {
+            ram_.policy.on_access(slot);
+        } else {
+            ram_.policy.on_insert(slot);
+        }
+        return slot;
+    }
+
+    /// Ends the residence of an object; what is unsaved of it is lost. The slot keeps its rank, for
+    /// only of the victim that was just named is it cheap to take away. O(1).
+    void drop(std::size_t slot, std::uint16_t rank = table_type::ranked) noexcept {
+        const auto& object = ram_.table[slot];
+        ram_.views -= (object.pins & table_type::view) != 0 ? 1 : 0;
+        this->set_dirty(slot, 0);
+        ram_.arena.deallocate(object.place, object.size);
+        ram_.table.remove(slot, rank);
+    }
+
+    /// Counts bytes of an object as unsaved, and saves others before if need be; its own only where
+    /// nothing else helps, and not while it is pinned for writing. Errors: over_dirty_limit, and
+    /// then nothing has changed; the storage's.
+    [[nodiscard]] result<void> mark(std::size_t slot, std::size_t first,
+                                    std::size_t count) noexcept {
+        const auto& object = ram_.table[slot];
+        const unsigned wanted = table_type::granules(object.size, first, count);
+        if ((wanted & ~unsigned{object.dirty}) == 0) {
+            return {};
+        }
+        if (ram_.dirty + more(slot, wanted) > dirty_limit) {
+            if (const auto fits = make_allowance(slot, wanted); !fits) {
+                return fits;
+            }
+        }
+        this->set_dirty(slot, object.dirty | wanted);
+        return {};
+    }
+
+    /// Makes sure that nothing resident shares a byte with `[at, at + count)`. Errors: pinned, the
+    /// storage's; then some of it may have left RAM. O(MaxObjects).
+    [[nodiscard]] result<void> clear(Address at, std::size_t count) noexcept {
+        for (std::size_t slot = 0; (slot = ram_.table.overlapping(at, count, slot)) != none;
+             ++slot) {
+            if (is_pinned(slot)) {
+                return failure(errc::pinned);
+            }
+            if (const auto saved = save(slot); !saved) {
+                return saved;
+            }
+            drop(slot);
+        }
+        return {};
+    }
+
+private:
+    /// What it adds to the unsaved bytes to have some granules more of an object unsaved.
+    [[nodiscard]] std::size_t more(std::size_t slot, unsigned granules) const noexcept {
+        const auto& object = ram_.table[slot];
+        return table_type::cost(object.size, object.dirty | granules) - cost(slot);
+    }
+    [[nodiscard]] std::size_t cost(std::size_t slot) const noexcept {
+        return table_type::cost(ram_.table[slot].size, ram_.table[slot].dirty);
+    }
+    [[nodiscard]] bool can_be_saved(std::size_t slot) const noexcept {
+        return ram_.table[slot].dirty != 0 && (ram_.table[slot].pins & table_type::writing) == 0;
+    }
+
+    /// Saves as much as it takes until `granules` of `slot` may be unsaved.
+    [[nodiscard]] result<void> make_allowance(std::size_t slot, unsigned granules) noexcept {
+        const auto next = [&] {
+            return ram_.policy.victim(
+                [&](std::size_t other) { return other != slot && can_be_saved(other); });
+        };
+        std::size_t victim = next();
+        if (victim == none || ram_.dirty + more(slot, granules) > dirty_limit + cost(victim)) {
+            if (!can_allow(slot, granules)) {
+                return failure(errc::over_dirty_limit);
+            }
+        }
+        while (ram_.dirty + more(slot, granules) > dirty_limit) {
+            if (const auto saved = save(victim == none ? slot : victim); !saved) {
+                return saved;
+            }
+            victim = next();
+        }
+        return {};
+    }
+    /// Whether that is possible. O(MaxObjects).
+    [[nodiscard]] bool can_allow(std::size_t slot, unsigned granules) const noexcept {
+        std::size_t kept = ram_.dirty;
+        for (std::size_t other = 0; other < none; ++other) {
+            kept -= can_be_saved(other) ? cost(other) : 0;
+        }
+        const auto& object = ram_.table[slot];
+        return can_be_saved(slot) || object.dirty == 0
+                   ? kept + table_type::cost(object.size, granules) <= dirty_limit
+                   : kept + more(slot, granules) <= dirty_limit;
+    }
+
+    /// A place for `size` bytes in the arena, and a free slot. What is free but scattered is moved
+    /// together, as far as `most_moved` allows, before anything has to leave.
+    [[nodiscard]] result<std::size_t> make_room(std::size_t size) noexcept {
+        if (size > ram_.arena.largest()) {
+            return failure(errc::larger_than_arena);
+        }
+        std::size_t budget = most_moved;
+        unsigned rounds = 8;
+        for (;;) {
+            if (ram_.table.free_slot() != none) {
+                if (const std::size_t place = ram_.arena.allocate(size);
+                    place != ram_.arena.nowhere) {
+                    return place;
+                }
+                if (rounds != 0 && ram_.arena.is_scattered(size)) {
+                    --rounds;
+                    ram_.arena.compact(ram_.table, budget);
+                    continue;
+                }
+            }
+            if (const auto evicted = evict(); !evicted) {
+                return failure(evicted.error());
+            }
+        }
+    }
+
+    [[nodiscard]] result<void> evict() noexcept {
+        const auto can_leave = [&](std::size_t slot) {
+            return ram_.table.holds(slot) && !is_pinned(slot);
+        };
+        std::size_t slot = ram_.policy.victim(can_leave);
+        if (slot == none) {
+            return failure(errc::no_free_frame);
+        }
+        if (const auto saved = save(slot); !saved) {
+            // A storage that takes no more writes can still be read.
+            slot = ram_.policy.victim(
+                [&](std::size_t s) { return can_leave(s) && ram_.table[s].dirty == 0; });
+            if (slot == none) {
+                return saved;
+            }
+        }
+        drop(slot, 0);
+        ram_.policy.on_remove(slot);
+        return {};
+    }
+};
+
+} // namespace vmem
+
+// ========================================================================================
+// vmem/residency/object_access.hpp
+#define VMEM_RESIDENCY_OBJECT_ACCESS_HPP
+
+namespace vmem {
+
+/// Whether `on_access` of an eviction policy is a single store, or nothing: then an interrupt after
+/// which the policy starts afresh does no harm in the middle of it. Of all others it is called in a
+/// critical section. Specialise it for a policy of your own.
+template <class Policy>
+inline constexpr bool has_atomic_access = false;
+template <std::size_t Slots>
+inline constexpr bool has_atomic_access<sieve<Slots>> = true;
+template <std::size_t Slots>
+inline constexpr bool has_atomic_access<clock<Slots>> = true;
+
+/// The accesses of those who know where an object starts and how large it is, as `unique_vptr`
+/// does. O(1) expected, besides what has to leave RAM or to be saved.
+///
+/// What changes the state is done in critical sections. The rest needs none: a pin count, or a byte
+/// that counts as unsaved already, is put back by a restore as it was when the interrupt came.
+template <class Storage, class Address, class Shape, std::size_t DirtyLimit, bool Statistics>
+class object_access : public object_store<Storage, Address, Shape, DirtyLimit, Statistics> {
+    using base = object_store<Storage, Address, Shape, DirtyLimit, Statistics>;
+
+protected:
+    using base::bring;
+    using base::clear;
+    using base::drop;
+    using base::end_;
+    using base::is_pinned;
+    using base::mark;
+    using base::none;
+    using base::ram_;
+    using base::raw;
+    using typename base::table_type;
+
+public:
+    using place = object_place;
+    using base::dirty_limit;
+    using base::reserved;
+
+    using base::base;
+
+    [[nodiscard]] critical_section& critical() noexcept { return critical_; }
+
+    /// Pins a part of the object of `size` bytes at `at`. Only one may write, and then nobody else
+    /// may read. Errors: pinned, by a writer or, for `access::write`, by anyone; over_dirty_limit,
+    /// and then nothing has changed; no_free_frame if what is pinned leaves no room, or the object
+    /// is pinned 2048 times; larger_than_arena; those of `check`; the storage's.
+    [[nodiscard, gnu::noinline]] result<pinned_bytes>
+    pin_object(Address at, std::size_t size, object_part part, access how) noexcept {
+        if (const auto valid = check(at, size); !valid) {
+            return failure(valid.error());
+        }
+        if (how == access::write &&
+            table_type::cost(size, table_type::granules(size, part.offset, part.size)) >
+                dirty_limit) {
+            return failure(errc::over_dirty_limit);
+        }
+        const critical_guard guard(critical_);
+        const auto slot = object(at, size, true);
+        if (!slot) {
+            return failure(slot.error());
+        }
+        const std::uint16_t pins = ram_.table[*slot].pins;
+        if ((pins & table_type::exclusive) != 0 ||
+            (how == access::write && (pins & table_type::count_mask) != 0)) {
+            return failure(errc::pinned);
+        }
+        return hold({.frame = *slot, .offset = part.offset}, part.size, how, table_type::exclusive);
+    }
+    /// Pins for reading an object that is in `slot`, as the caller remembers it; null if it is not,
+    /// or if this is not as simple as that. O(1), no call.
+    [[nodiscard, gnu::always_inline]] std::byte* pin_known(std::size_t slot, Address at) noexcept {
+        auto& object = ram_.table[slot];
+        constexpr unsigned other = table_type::exclusive | table_type::full | table_type::view;
+        if (object.address != at || (object.pins & other) != 0) [[unlikely]] {
+            return nullptr;
+        }
+        ++object.pins;
+        touch(slot);
+        return ram_.arena.at(object.place);
+    }
+
+    /// Makes room in RAM for a new object, all of which is unsaved and pinned for writing, and not
+    /// yet written. If that can never fit the limit, nothing of it counts as unsaved: then
+    /// `save_new` follows in the same critical section. Errors: as `pin_object`.
+    [[nodiscard]] result<pinned_bytes> create(Address at, std::size_t size) noexcept {
+        const critical_guard guard(critical_);
+        const auto slot = object(at, size, false);
+        if (!slot) {
+            return failure(slot.error());
+        }
+        const bool fits = can_be_unsaved(size);
+        const auto held = hold({.frame = *slot, .offset = 0}, size,
+                               fits ? access::write : access::read, table_type::exclusive);
+        if (!held) {
+            drop(*slot);
+        }
+        return held;
+    }
+    /// Whether all of an object can be unsaved at a time.
+    [[nodiscard]] static constexpr bool can_be_unsaved(std::size_t size) noexcept {
+        return size <= dirty_limit - base::slot_bytes;
+    }
+    [[nodiscard]] result<void> save_new(const pinned_bytes& object) noexcept {
+        const critical_guard guard(critical_);
+        return this->write_home(ram_.table[object.slot].address, {object.data, object.size});
+    }
+
+    [[nodiscard]] object_state state_of(Address at) noexcept {
+        const critical_guard guard(critical_);
+        const std::size_t slot = ram_.table.search(at);
+        return slot == none ? object_state{}
+                            : object_state{.resident = true,
+                                           .dirty = ram_.table[slot].dirty != 0,
+                                           .pinned = is_pinned(slot)};
+    }
+    [[nodiscard]] bool has_views() const noexcept { return ram_.views != 0; }
+    /// Saves an object, if it is resident.
+    [[nodiscard]] result<void> save_object(Address at) noexcept {
+        const critical_guard guard(critical_);
+        const std::size_t slot = ram_.table.search(at);
+        return slot == none || ram_.table[slot].dirty == 0 ? result<void>() : this->save(slot);
+    }
+    /// Ends its residence. Errors: pinned, the storage's.
+    [[nodiscard]] result<void> unload_object(Address at) noexcept {
+        const critical_guard guard(critical_);
+        const std::size_t slot = ram_.table.search(at);
+        if (slot == none) {
+            return {};
+        }
+        if (is_pinned(slot)) {
+            return failure(errc::pinned);
+        }
+        const auto saved = this->save(slot);
+        if (saved) {
+            drop(slot);
+        }
+        return saved;
+    }
+    /// Forgets what starts in `[at, at + size)`, which is not an object any more. O(1) if there are
+    /// no views, and one object.
+    void forget(address at, std::size_t size) noexcept {
+        const critical_guard guard(critical_);
+        if (const std::size_t slot = ram_.table.search(static_cast<Address>(at)); slot != none) {
+            drop(slot);
+        }
+        for (std::size_t slot = 0; ram_.views != 0 && slot < none; ++slot) {
+            if (ram_.table.holds(slot) && address{ram_.table[slot].address} - at < size) {
+                drop(slot);
+            }
+        }
+    }
+
+    /// Gives a pin back. Precondition: `slot` is pinned.
+    [[gnu::always_inline]] void unpin(std::size_t slot) noexcept { ram_.table.unpin(slot); }
+
+    /// Slots whose objects are not pinned. O(MaxObjects).
+    [[nodiscard]] std::size_t unpinned_frames() const noexcept {
+        std::size_t count = 0;
+        for (std::size_t slot = 0; slot < none; ++slot) {
+            count += is_pinned(slot) ? 0 : 1;
+        }
+        return count;
+    }
+    /// Why `[at, at + count)` cannot be accessed: not_open before `start`, null_pointer in the
+    /// reserved part, out_of_range past the end.
+    [[nodiscard]] constexpr result<void> check(address at, std::size_t count) const noexcept {
+        if (end_ == 0) {
+            return failure(errc::not_open);
+        }
+        if (at < reserved) {
+            return failure(errc::null_pointer);
+        }
+        return detail::check_range(end_, at, count);
+    }
+
+protected:
+    [[gnu::always_inline]] void touch(std::size_t slot) noexcept {
+        if constexpr (has_atomic_access<decltype(ram_.policy)>) {
+            ram_.policy.on_access(slot);
+        } else {
+            const critical_guard guard(critical_);
+            ram_.policy.on_access(slot);
+        }
+        if constexpr (Statistics) {
+            ++this->statistics_.accesses;
+        }
+    }
+    [[nodiscard]] std::byte* raw_at(place where) noexcept {
+        return raw(where.frame) + where.offset;
+    }
+
+    [[nodiscard]] result<pinned_bytes> hold(place where, std::size_t size, access how,
+                                            std::uint16_t flags) noexcept {
+        auto& pins = ram_.table[where.frame].pins;
+        if ((pins & table_type::full) != 0) {
+            return failure(errc::no_free_frame);
+        }
+        if (how == access::write) {
+            if (const auto marked = mark(where.frame, where.offset, size); !marked) {
+                return failure(marked.error());
+            }
+            pins = static_cast<std::uint16_t>(pins | table_type::writing | flags);
+        }
+        ++pins;
+        return pinned_bytes{.data = raw_at(where), .size = size, .slot = where.frame};
+    }
+
+    /// The slot of an object whose extent is known.
+    [[nodiscard]] result<std::size_t> object(Address at, std::size_t size, bool load) noexcept {
+        const std::size_t slot = ram_.table.search(at);
+        if (slot != none && ram_.table[slot].size >= size) {
+            auto& pins = ram_.table[slot].pins;
+            ram_.views -= (pins & table_type::view) != 0 ? 1 : 0;
+            pins = static_cast<std::uint16_t>(pins & ~table_type::view);
+            touch(slot);
+            return slot;
+        }
+        if (slot != none || ram_.views != 0) {
+            if (const auto cleared = clear(at, size); !cleared) {
+                return failure(cleared.error());
+            }
+        }
+        return bring(at, size, load, 0);
+    }
+    critical_section critical_;
+};
+
+} // namespace vmem
+
+// ========================================================================================
+// vmem/residency/object_cache.hpp
+#define VMEM_RESIDENCY_OBJECT_CACHE_HPP
+
+namespace vmem {
+
+/// A write-back cache of objects over a storage, and itself a storage. An object is whatever starts
+/// at an address and is asked for in one piece: all of it is resident, or nothing.
+///
+/// For whoever has no more than an address (see `object_access` for all others): what starts there
+/// and is resident is found in O(1), as is what lies within the object used last; anything else
+/// takes O(MaxObjects). What is not resident comes in as a *view* of the bytes that were asked for,
+/// which makes way as soon as somebody asks for more, or for other bytes that overlap it. Long
+/// transfers go past RAM. An access costs at most `worst_case_access`.
+template <class Storage, class Address, class Shape, std::size_t DirtyLimit, bool Statistics>
+class object_cache : public object_access<Storage, Address, Shape, DirtyLimit, Statistics> {
+    using base = object_access<Storage, Address, Shape, DirtyLimit, Statistics>;
+    using base::bring;
+    using base::clear;
+    using base::critical_;
+    using base::drop;
+    using base::end_;
+    using base::hold;
+    using base::is_pinned;
+    using base::mark;
+    using base::none;
+    using base::ram_;
+    using base::raw;
+    using base::raw_at;
+    using base::touch;
+    using typename base::table_type;
+
+public:
+    using storage_type = Storage;
+    using address_type = Address;
+    using base::check;
+    using base::reserved;
+    using base::unpin;
+    using base::unpinned_frames;
+    using typename base::place;
+
+    /// The most that a plain pointer sees in one piece (bytes): a quarter of the arena, if so much
+    /// may be unsaved.
+    static constexpr std::size_t page_size = std::bit_floor(
+        detail::lesser(Shape::arena_bytes / 4, base::dirty_limit - base::slot_bytes));
+    static constexpr std::size_t frame_count = Shape::max_objects;
+    static constexpr std::size_t arena_bytes = Shape::arena_bytes;
+
+    /// Where the allocator's state is at home, which is never resident.
+    class medium_type {
+    public:
+        explicit medium_type(object_cache& owner) noexcept : owner_(owner) {}
+        [[nodiscard]] address size() const noexcept { return owner_.end_; }
+        [[nodiscard]] result<void> read(address from, std::span<std::byte> out) {
+            return owner_.storage_.read(from, out);
+        }
+        [[nodiscard]] result<void> write(address to, std::span<const std::byte> in) {
+            return owner_.write_home(to, in);
+        }
+        [[nodiscard]] result<void> sync() { return owner_.storage_.sync(); }
+
+    private:
+        object_cache& owner_;
+    };
+
+    using base::base;
+
+    [[nodiscard]] medium_type& medium() noexcept { return medium_; }
+    /// Drops every RAM copy, unsaved ones too, and from now on serves the addresses below `end`.
+    /// Errors: too_large if `end` does not fit `Address`; wrong_size if it leaves nothing after the
+    /// reserved part; no_free_frame while anything is pinned.
+    [[nodiscard]] result<void> start(address end) noexcept {
+        if (end <= reserved) {
+            return failure(errc::wrong_size);
+        }
+        if (end - 1 > (std::numeric_limits<Address>::max)()) {
+            return failure(errc::too_large);
+        }
+        if (unpinned_frames() != frame_count) {
+            return failure(errc::no_free_frame);
+        }
+        stop();
+        end_ = end;
+        return {};
+    }
+    /// Drops every RAM copy; no address is valid until the next `start`.
+    void stop() noexcept {
+        const critical_guard guard(critical_);
+        this->reset();
+        end_ = 0;
+    }
+
+    /// The hot path; see `object_table::find`.
+    template <std::size_t Size, std::size_t Align>
+    [[nodiscard, gnu::always_inline]] bool find(Address at, place& where) const noexcept {
+        return ram_.table.template find<Size, Align>(at, where);
+    }
+    /// The same, if the bytes are unsaved already and may change without further ado.
+    template <std::size_t Size, std::size_t Align>
+    [[nodiscard, gnu::always_inline]] bool find_unsaved(Address at, place& where) const noexcept {
+        if (!find<Size, Align>(at, where)) {
+            return false;
+        }
+        const auto& object = ram_.table[where.frame];
+        return (table_type::granules(object.size, where.offset, Size) & ~unsigned{object.dirty}) ==
+               0;
+    }
+    [[nodiscard, gnu::always_inline]] std::byte* use(place where) noexcept {
+        touch(where.frame);
+        return raw(where.frame) + where.offset;
+    }
+    /// Precondition: the slot has fewer than 4095 pins.
+    [[gnu::always_inline]] void add_pin(std::size_t slot) noexcept { ++ram_.table[slot].pins; }
+    /// The same, for bytes found by `find_unsaved`.
+    [[gnu::always_inline]] void add_writer(std::size_t slot) noexcept {
+        auto& pins = ram_.table[slot].pins;
+        pins = static_cast<std::uint16_t>((pins | table_type::writing) + 1);
+    }
+    /// Pins the units of `unit` bytes from `at` on, at most `count` of them: as many as lie before
+    /// the next multiple of `page_size`, at least one. For `access::write` they count as unsaved
+    /// from now on. Errors: those of `check`; zero_size; too_large for a unit beyond `page_size`;
+    /// no_free_frame if what is pinned leaves no room, or the object is pinned 2048 times; pinned
+    /// if an overlapping piece is; over_dirty_limit; the storage's.
+    [[nodiscard]] result<pinned_bytes> pin(address at, std::size_t count, std::size_t unit,
+                                           access how) noexcept {
+        if (count == 0 || unit == 0) {
+            return failure(errc::zero_size);
+        }
+        if (const auto valid = check(at, unit); !valid) {
+            return failure(valid.error());
+        }
+        if (unit > page_size) {
+            return failure(errc::too_large);
+        }
+        const std::size_t run = detail::lesser(page_size - at % page_size, end_ - at) / unit;
+        const std::size_t size = detail::lesser(count, run == 0 ? 1 : run) * unit;
+        const critical_guard guard(critical_);
+        const auto found = locate(static_cast<Address>(at), size, true, unit);
+        if (!found) {
+            return failure(found.error());
+        }
+        return hold(found->where, size, how, 0);
+    }
+
+    /// Copies bytes out. Errors: those of `check`, the storage's.
+    [[nodiscard]] result<void> read(address from, std::span<std::byte> out) noexcept {
+        if (const auto valid = check(from, out.size()); !valid || out.empty()) {
+            return valid;
+        }
+        const critical_guard guard(critical_);
+        const auto found = locate_short(static_cast<Address>(from), out.size(), true);
+        if (found) {
+            std::memcpy(out.data(), raw_at(found->where), out.size());
+            return {};
+        }
+        if (found.error() != errc::not_contiguous) {
+            return failure(found.error());
+        }
+        const auto done = this->storage_.read(from, out);
+        for_each_resident(from, out.size(), [&](std::byte* here, std::size_t at, std::size_t n) {
+            std::memcpy(out.data() + at, here, n);
+        });
+        return done;
+    }
+    /// Copies bytes in, to RAM if they can be resident and unsaved, else to storage. Errors: as
+    /// `read`.
+    [[nodiscard]] result<void> write(address to, std::span<const std::byte> in) noexcept {
+        if (const auto valid = check(to, in.size()); !valid || in.empty()) {
+            return valid;
+        }
+        const critical_guard guard(critical_);
+        const auto found = locate_short(static_cast<Address>(to), in.size(), false);
+        auto marked = found ? mark(found->where.frame, found->where.offset, in.size())
+                            : result<void>(failure(found.error()));
+        if (marked) {
+            std::memcpy(raw_at(found->where), in.data(), in.size());
+            return {};
+        }
+        if (found && found->fresh) {
+            drop(found->where.frame);
+        }
+        if (marked.error() != errc::not_contiguous && marked.error() != errc::over_dirty_limit) {
+            return marked;
+        }
+        marked = this->write_home(to, in);
+        if (marked) {
+            for_each_resident(to, in.size(), [&](std::byte* here, std::size_t at, std::size_t n) {
+                std::memcpy(here, in.data() + at, n);
+            });
+        }
+        return marked;
+    }
+
+    /// Pins the `count` bytes at `from`, which are misaligned, for writing, at an aligned raw
+    /// address. End it with `put_back` or `discard`. Errors: as `pin`.
+    [[nodiscard]] result<pinned_bytes> copy_out(address from, std::size_t count) noexcept {
+        if (const auto valid = check(from, count); !valid) {
+            return failure(valid.error());
+        }
+        if (count > page_size) {
+            return failure(errc::too_large);
+        }
+        const critical_guard guard(critical_);
+        const auto at = static_cast<Address>(from);
+        std::size_t slot = ram_.table.search(at);
+        if (slot == none || ram_.table[slot].size < count) {
+            const auto brought = view(at, count, true);
+            if (!brought) {
+                return failure(brought.error());
+            }
+            slot = *brought;
+        }
+        return hold({.frame = slot, .offset = 0}, count, access::write, 0);
+    }
+    [[nodiscard]] result<void> put_back(const pinned_bytes& copy, address) noexcept {
+        unpin(copy.slot);
+        return {};
+    }
+    void discard(const pinned_bytes& copy) noexcept { unpin(copy.slot); }
+
+    /// The start of the reserved part, which holds the superblock; never resident.
+    [[nodiscard]] result<void> read_reserved(std::span<std::byte> out) noexcept {
+        return this->storage_.read(0, out);
+    }
+    [[nodiscard]] result<void> write_reserved(std::span<const std::byte> in) noexcept {
+        return this->storage_.write(0, in);
+    }
+
+    [[nodiscard]] constexpr paging_statistics statistics() const noexcept
+        requires Statistics
+    {
+        return this->statistics_;
+    }
+    constexpr void reset_statistics() noexcept
+        requires Statistics
+    {
+        this->statistics_ = {};
+    }
+
+private:
+    struct found_bytes {
+        place where;
+        /// Brought in just now.
+        bool fresh;
+    };
+
+    [[nodiscard]] result<std::size_t> view(Address at, std::size_t size, bool load) noexcept {
+        const auto cleared = clear(at, size);
+        return cleared ? bring(at, size, load, table_type::view) : failure(cleared.error());
+    }
+    /// Where bytes are, whatever they belong to; in RAM as well aligned as a type of `unit` bytes
+    /// can need it.
+    [[nodiscard]] result<found_bytes> locate(Address at, std::size_t size, bool load,
+                                             std::size_t unit = 1) noexcept {
+        const std::size_t slot = ram_.table.containing(at, size);
+        const std::size_t start = ram_.table[slot].address;
+        if (slot != none && start % detail::lesser(unit & (0 - unit), default_alignment) == 0) {
+            touch(slot);
+            const std::size_t offset = std::size_t{at} - start;
+            return found_bytes{.where = {.frame = slot, .offset = offset}, .fresh = false};
+        }
+        const auto brought = view(at, size, load);
+        if (!brought) {
+            return failure(brought.error());
+        }
+        return found_bytes{.where = {.frame = *brought, .offset = 0}, .fresh = true};
+    }
+    /// The same, but not_contiguous if there are too many of them to become resident for one
+    /// access, or there is no room.
+    [[nodiscard]] result<found_bytes> locate_short(Address at, std::size_t size,
+                                                   bool load) noexcept {
+        if (size > page_size / 4 && ram_.table.containing(at, size) == none) {
+            return failure(errc::not_contiguous);
+        }
+        const auto found = locate(at, size, load);
+        return found || (found.error() != errc::pinned && found.error() != errc::no_free_frame)
+                   ? found
+                   : failure(errc::not_contiguous);
+    }
+
+    /// Calls `visit(raw, i, n)` for the resident bytes `[at + i, at + i + n)` among `[at, at +
+    /// count)`.
+    template <class Visit>
+    void for_each_resident(address at, std::size_t count, Visit visit) noexcept {
+        for (std::size_t slot = 0; (slot = ram_.table.overlapping(at, count, slot)) != none;
+             ++slot) {
+            const address start = ram_.table[slot].address;
+            const address begin = start < at ? at : start;
+            const address end = detail::lesser(at + count, start + ram_.table[slot].size);
+            visit(raw(slot) + (begin - start), begin - at, end - begin);
+        }
+    }
+
+    medium_type medium_{*this};
+};
+
+} // namespace vmem
+
+// ========================================================================================
+// vmem/detail/pager.hpp
+#define VMEM_DETAIL_PAGER_HPP
+
+namespace vmem::detail {
+
+/// The lower half of `page_cache`: brings pages of a storage into frames, chooses which leave, and
+/// writes back what changed of them. It moves whole pages; what programs ask for is the business of
+/// the upper half.
+template <class Storage, class Address, std::size_t PageSize, std::size_t Frames,
+          template <std::size_t> class Eviction, class Translation, bool Statistics>
+class pager {
+    static_assert((check_storage<Storage>(), true));
+
+    using traits = storage_traits<Storage>;
+
+    static_assert(PageSize % traits::read_size == 0 && PageSize % traits::write_size == 0,
+                  "paged: PageSize must be a multiple of the storage's read_size and write_size");
+
+public:
+    using storage_type = Storage;
+    using address_type = Address;
+    using place = frame_place;
+    /// Bytes.
+    static constexpr std::size_t page_size = PageSize;
+    static constexpr std::size_t frame_count = Frames;
+    /// Bytes at the start that no address reaches.
+    static constexpr address reserved = PageSize;
+
+    /// The storage is made in place: it may be too large to pass by value.
+    constexpr pager()
+        requires std::default_initializable<Storage>
+    = default;
+    constexpr explicit pager(Storage storage) noexcept(
+        std::is_nothrow_move_constructible_v<Storage>)
+        : storage_(std::move(storage)) {}
+
+    /// Drops every RAM copy, unsaved ones too, and from now on serves the addresses below `end`,
+    /// rounded down to whole pages. Errors: too_large if `end` does not fit `Address` or the
+    /// translation; wrong_size if it leaves no page after the reserved one; no_free_frame while
+    /// anything is pinned.
+    [[nodiscard]] result<void> start(address end) noexcept {
+        const address pages = end / PageSize;
+        if (pages < 2) {
+            return failure(errc::wrong_size);
+        }
+        if (pages > table::max_pages) {
+            return failure(errc::too_large);
+        }
+        if (unpinned_frames() != Frames) {
+            return failure(errc::no_free_frame);
+        }
+        stop();
+        end_ = pages * PageSize;
+        return {};
+    }
+
+    /// Drops every RAM copy, unsaved ones too; no address is valid until the next `start`.
+    /// Precondition: nothing is pinned.
+    void stop() noexcept {
+        for (std::size_t frame = 0; frame < Frames; ++frame) {
+            if (frames_.holds_page(frame)) {
+                frames_.remove(frame);
+            }
+        }
+        end_ = 0;
+    }
+
+    /// End of the addresses served (bytes); 0 before `start`.
+    [[nodiscard]] constexpr address size() const noexcept { return end_; }
+
+    [[nodiscard]] constexpr Storage& storage() noexcept { return storage_; }
+    [[nodiscard]] constexpr const Storage& storage() const noexcept { return storage_; }
+
+    /// The hot path; see `frame_table::find`.
+    template <std::size_t Size, std::size_t Align>
+    [[nodiscard, gnu::always_inline]] bool find(Address at, place& where) const noexcept {
+        return frames_.template find<Size, Align>(at, where);
+    }
+    /// Raw address of a place found before. Counts as a use of the page.
+    [[nodiscard, gnu::always_inline]] std::byte* use(place where) noexcept {
+        frames_.touch(where.frame);
+        count_access();
+        return frames_.raw(where);
+    }
+    /// Records that `count` bytes at a place found before change.
+    [[gnu::always_inline]] void mark_dirty(place where, std::size_t count) noexcept {
+        frames_.mark_dirty(where, count);
+    }
+    /// Precondition: the frame has fewer than 65535 pins.
+    [[gnu::always_inline]] void add_pin(std::size_t frame) noexcept { frames_.add_pin(frame); }
+    /// Gives a pin back. Precondition: `frame` is pinned.
+    [[gnu::always_inline]] void unpin(std::size_t frame) noexcept { frames_.unpin(frame); }
+
+    /// Writes back every dirty page; then nothing but pinned pages is dirty. All pages are tried;
+    /// the first error is returned and what could not be written stays dirty. At most `Frames`
+    /// writes.
+    [[nodiscard]] result<void> flush() noexcept {
+        result<void> outcome;
+        for (std::size_t frame = 0; frame < Frames; ++frame) {
+            if (!frames_.holds_page(frame)) {
+                continue;
+            }
+            if (const auto saved = write_back(frame); !saved && outcome) {
+                outcome = saved;
+            }
+        }
+        return outcome;
+    }
+
+    /// `flush`, then the storage's `sync`.
+    [[nodiscard]] result<void> sync() noexcept {
+        if (const auto flushed = flush(); !flushed) {
+            return flushed;
+        }
+        return storage_.sync();
+    }
+
+    /// What is known of page number `page`. O(Frames).
+    [[nodiscard]] page_state state_of(std::size_t page) const noexcept {
+        return frames_.state_of(page);
+    }
+    /// Frames that are not pinned. O(Frames).
+    [[nodiscard]] std::size_t unpinned_frames() const noexcept { return frames_.unpinned_frames(); }
+
+    [[nodiscard]] constexpr paging_statistics statistics() const noexcept
+        requires Statistics
+    {
+        return statistics_;
+    }
+    constexpr void reset_statistics() noexcept
+        requires Statistics
+    {
+        statistics_ = {};
+    }
+
+    /// Why `[at, at + count)` cannot be accessed: not_open before `start`, null_pointer in the
+    /// reserved page, out_of_range past the end.
+    [[nodiscard]] constexpr result<void> check(address at, std::size_t count) const noexcept {
+        if (end_ == 0) {
+            return failure(errc::not_open);
+        }
+        if (at < reserved) {
+            return failure(errc::null_pointer);
+        }
+        return detail::check_range(end_, at, count);
+    }
+
+protected:
+    using table = frame_table<Address, PageSize, Frames, Eviction, Translation>;
+
+    /// Where `at`, which is valid, is in RAM; brought in if need be. Counts as a use of the page,
+    /// except that for a page brought in the policy sees the insertion alone.
+    [[nodiscard]] result<place> resident(address at, bool load) noexcept {
+        place where;
+        count_access();
+        if (!find<1, 1>(static_cast<Address>(at), where)) {
+            where.frame = frames_.search(table::page_of(at));
+            if (where.frame == Frames) {
+                const auto brought = fault(table::page_of(at), load);
+                if (!brought) {
+                    return failure(brought.error());
+                }
+                where.frame = *brought;
+                return where;
+            }
+        }
+        frames_.touch(where.frame);
+        return where;
+    }
+
+    /// Brings in a page that is not resident.
+    [[nodiscard, gnu::noinline]] result<std::size_t> fault(std::size_t page, bool load) noexcept {
+        const auto frame = make_room();
+        if (!frame) {
+            return frame;
+        }
+        if (load) {
+            if (const auto loaded = storage_.read(table::address_of(page), frames_.bytes(*frame));
+                !loaded) {
+                return failure(loaded.error());
+            }
+            if constexpr (Statistics) {
+                ++statistics_.page_ins;
+                statistics_.bytes_read += PageSize;
+            }
+        }
+        frames_.insert(page, *frame);
+        return frame;
+    }
+
+    /// An empty frame: one never used, or the victim's.
+    [[nodiscard]] result<std::size_t> make_room() noexcept {
+        if (const std::size_t empty = frames_.empty_frame(); empty != Frames) {
+            return empty;
+        }
+        std::size_t frame = frames_.victim();
+        if (frame == Frames) {
+            return failure(errc::no_free_frame);
+        }
+        if (const auto saved = write_back(frame); !saved) {
+            // A storage that takes no more writes can still be read.
+            frame = frames_.clean_victim();
+            if (frame == Frames) {
+                return failure(saved.error());
+            }
+        }
+        frames_.remove(frame);
+        return frame;
+    }
+
+    /// Writes the dirty range of a frame, rounded out to the storage's write_size. A pinned page
+    /// stays dirty: its holder may go on writing.
+    [[nodiscard]] result<void> write_back(std::size_t frame) noexcept {
+        if (!frames_.dirty().any(frame)) {
+            return {};
+        }
+        const auto [begin, end] = frames_.dirty().rounded(frame, traits::write_size);
+        const auto changed = frames_.bytes(frame).subspan(begin, end - begin);
+        if (const auto written = storage_.write(frames_.page_address(frame) + begin, changed);
+            !written) {
+            return written;
+        }
+        if constexpr (Statistics) {
+            ++statistics_.write_backs;
+            statistics_.bytes_written += changed.size();
+        }
+        if (frames_.pins(frame) == 0) {
+            frames_.mark_clean(frame);
+        }
+        return {};
+    }
+
+    [[gnu::always_inline]] void count_access() noexcept {
+        if constexpr (Statistics) {
+            ++statistics_.accesses;
+        }
+    }
+
+    table frames_;
+
+private:
+    struct nothing {};
+
+    address end_ = 0;
+    [[no_unique_address]] Storage storage_;
+    [[no_unique_address]] std::conditional_t<Statistics, paging_statistics, nothing> statistics_;
+};
+
+} // namespace vmem::detail
+
+// ========================================================================================
+// vmem/residency/page_cache.hpp
+#define VMEM_RESIDENCY_PAGE_CACHE_HPP
+
+namespace vmem {
+
+/// A write-back cache of `Frames` pages of `PageSize` bytes over a storage, and itself a storage.
+///
+/// - A look-up is O(1) and independent of how much is resident: one load to guess the frame, one
+///   comparison with its tag.
+/// - A miss costs at most one storage write, of the dirty byte range of the page that leaves, and
+///   one storage read of the page that comes; a page that is overwritten whole is not read.
+/// - A page that was only read is never written. A failed write-back keeps the dirty page.
+/// - The first page is reserved: no address in it is ever resident, so a null pointer, with or
+///   without a member offset, always misses and is then named.
+///
+/// RAM: see `frame_table`. Usable alone as a cache; `heap<>` makes one from `paged<>`.
+template <class Storage, class Address, std::size_t PageSize, std::size_t Frames,
+          template <std::size_t> class Eviction, class Translation, bool Statistics>
+class page_cache
+    : public detail::pager<Storage, Address, PageSize, Frames, Eviction, Translation, Statistics> {
+    using base =
+        detail::pager<Storage, Address, PageSize, Frames, Eviction, Translation, Statistics>;
+    using base::count_access;
+    using base::fault;
+    using base::frames_;
+    using base::make_room;
+    using base::resident;
+    using base::write_back;
+    using typename base::table;
+
+public:
+    using base::base;
+    using base::check;
+    using typename base::place;
+
+    /// Brings the page of `at` into RAM and pins the whole units of `unit` bytes that follow `at`
+    /// in this page, at most `count` of them. For `access::write` they count as changed from now
+    /// on. Errors: those of `check`; zero_size; not_contiguous if the first unit straddles the end
+    /// of the page; no_free_frame if all frames are pinned, or this one 65280 times; the storage's.
+    /// At most one storage write and one read.
+    [[nodiscard]] result<pinned_bytes> pin(address at, std::size_t count, std::size_t unit,
+                                           access how) noexcept {
+        if (count == 0 || unit == 0) {
+            return failure(errc::zero_size);
+        }
+        if (const auto valid = check(at, unit); !valid) {
+            return failure(valid.error());
+        }
+        const std::size_t whole = (PageSize - table::offset_of(at)) / unit;
+        if (whole == 0) {
+            return failure(errc::not_contiguous);
+        }
+        const auto where = resident(at, true);
+        if (!where) {
+            return failure(where.error());
+        }
+        if (frames_.pins(where->frame) == table::max_pins) {
+            return failure(errc::no_free_frame);
+        }
+        frames_.add_pin(where->frame);
+        const std::size_t size = detail::lesser(count, whole) * unit;
+        if (how == access::write) {
+            frames_.mark_dirty(*where, size);
+        }
+        return pinned_bytes{.data = frames_.raw(*where), .size = size, .slot = where->frame};
+    }
+
+    /// Copies bytes out, page by page. Errors: those of `check`, no_free_frame, the storage's; then
+    /// the contents of `out` are unspecified. Storage operations: at most two per page touched.
+    [[nodiscard]] result<void> read(address from, std::span<std::byte> out) noexcept {
+        if (const auto valid = check(from, out.size()); !valid) {
+            return valid;
+        }
+        while (!out.empty()) {
+            const auto where = resident(from, true);
+            if (!where) {
+                return failure(where.error());
+            }
+            const std::size_t count = run_from(from, *where, out.size());
+            std::memcpy(out.data(), frames_.raw(*where), count);
+            out = out.subspan(count);
+            from += count;
+        }
+        return {};
+    }
+
+    /// Copies bytes in, page by page; a page written whole is not read first. Errors: as `read`;
+    /// then a prefix of `in`, up to the end of a page, has been written.
+    [[nodiscard]] result<void> write(address to, std::span<const std::byte> in) noexcept {
+        if (const auto valid = check(to, in.size()); !valid) {
+            return valid;
+        }
+        while (!in.empty()) {
+            const bool whole = table::offset_of(to) == 0 && in.size() >= PageSize;
+            const auto where = resident(to, !whole);
+            if (!where) {
+                return failure(where.error());
+            }
+            const std::size_t count = run_from(to, *where, in.size());
+            std::memcpy(frames_.raw(*where), in.data(), count);
+            mark_run(*where, count);
+            in = in.subspan(count);
+            to += count;
+        }
+        return {};
+    }
+
+    /// A pinned copy, in a frame of its own, of the `count` bytes at `from`, which straddle two
+    /// pages or are misaligned. Whoever asks for the same bytes meanwhile gets the same copy, so
+    /// that neither overwrites what the other changes. End it with `put_back` or `discard`. Errors:
+    /// those of `check`; too_large for more than a page; no_free_frame if fewer than two frames are
+    /// not pinned; the storage's. At most three storage writes and two reads.
+    [[nodiscard]] result<pinned_bytes> copy_out(address from, std::size_t count) noexcept {
+        if (count > PageSize) {
+            return failure(errc::too_large);
+        }
+        if (const auto valid = check(from, count); !valid) {
+            return failure(valid.error());
+        }
+        if (const std::size_t shared = frames_.copy_of(from, count);
+            shared != Frames && frames_.pins(shared) < table::max_pins) {
+            frames_.add_pin(shared);
+            return pinned_bytes{
+                .data = frames_.bytes(shared).data(), .size = count, .slot = shared};
+        }
+        const auto room = make_room();
+        if (!room) {
+            return failure(room.error());
+        }
+        frames_.borrow(*room);
+        const pinned_bytes copy{.data = frames_.bytes(*room).data(), .size = count, .slot = *room};
+        if (const auto done = read(from, {copy.data, count}); !done) {
+            discard(copy);
+            return failure(done.error());
+        }
+        frames_.label_copy(*room, from, count);
+        if (keeps_original(copy)) {
+            std::memcpy(copy.data + PageSize / 2, copy.data, count);
+        }
+        return copy;
+    }
+    /// Writes to where a copy came from what has changed of it (all of it if it is larger than half
+    /// a page), and ends it. Errors: those of `write`.
+    [[nodiscard]] result<void> put_back(const pinned_bytes& copy, address to) noexcept {
+        const auto done =
+            keeps_original(copy) ? write_changes(copy, to) : write(to, {copy.data, copy.size});
+        discard(copy);
+        return done;
+    }
+    void discard(const pinned_bytes& copy) noexcept {
+        frames_.unpin(copy.slot);
+        if (frames_.pins(copy.slot) == 0) {
+            frames_.give_back(copy.slot);
+        }
+    }
+
+    /// Reads the start of the reserved page. Precondition: `out` is at most a page. Uses a frame,
+    /// and leaves nothing resident.
+    [[nodiscard]] result<void> read_reserved(std::span<std::byte> out) noexcept {
+        const auto frame = fault(0, true);
+        if (!frame) {
+            return failure(frame.error());
+        }
+        std::memcpy(out.data(), frames_.bytes(*frame).data(), out.size());
+        frames_.remove(*frame);
+        return {};
+    }
+
+    /// Writes the start of the reserved page to storage at once. Precondition: `in` is at most a
+    /// page.
+    [[nodiscard]] result<void> write_reserved(std::span<const std::byte> in) noexcept {
+        const auto frame = fault(0, true);
+        if (!frame) {
+            return failure(frame.error());
+        }
+        std::memcpy(frames_.bytes(*frame).data(), in.data(), in.size());
+        frames_.mark_dirty({.frame = *frame, .offset = 0}, in.size());
+        const auto saved = write_back(*frame);
+        frames_.remove(*frame);
+        return saved;
+    }
+
+private:
+    /// Bytes at `at`, which is at `where`, that are contiguous in RAM, at most `count`. Pages that
+    /// came one after the other are often in frames that follow each other, and one long copy is
+    /// faster than several short ones. Each page counts as used.
+    [[nodiscard]] std::size_t run_from(address at, place where, std::size_t count) noexcept {
+        std::size_t run = PageSize - where.offset;
+        place next;
+        while (run < count && frames_.template find<1, 1>(static_cast<Address>(at + run), next) &&
+               next.frame == ++where.frame) {
+            count_access();
+            frames_.touch(next.frame);
+            run += PageSize;
+        }
+        return detail::lesser(run, count);
+    }
+    /// Records that such a run changes.
+    void mark_run(place where, std::size_t count) noexcept {
+        while (count != 0) {
+            const std::size_t part = detail::lesser(count, PageSize - where.offset);
+            frames_.mark_dirty(where, part);
+            where = {.frame = where.frame + 1, .offset = 0};
+            count -= part;
+        }
+    }
+
+    /// Whether the second half of a copy's frame shows the bytes as they were, so that those that
+    /// the holder leaves alone can be changed in virtual memory meanwhile.
+    [[nodiscard]] bool keeps_original(const pinned_bytes& copy) const noexcept {
+        return frames_.copy_size(copy.slot) <= PageSize / 2;
+    }
+
+    [[nodiscard]] result<void> write_changes(const pinned_bytes& copy, address to) noexcept {
+        std::byte* const original = copy.data + PageSize / 2;
+        for (std::size_t begin = 0, end = 0; begin < copy.size; begin = ++end) {
+            while (end < copy.size && copy.data[end] != original[end]) {
+                ++end;
+            }
+            const std::span<const std::byte> changed(copy.data + begin, end - begin);
+            if (const auto written = write(to + begin, changed); !written) {
+                return written;
+            }
+            std::memcpy(original + begin, changed.data(), changed.size());
+        }
+        return {};
+    }
+};
+
+} // namespace vmem
+
+// ========================================================================================
 // vmem/residency/paged.hpp
 #define VMEM_RESIDENCY_PAGED_HPP
 
@@ -8511,6 +11944,40 @@ struct paged {
                                 Translation, detail::most_pages<Storage, Address, PageSize>(),
                                 Frames, PageSize * Frames>::type,
                             Statistics>;
+};
+
+} // namespace vmem
+
+// ========================================================================================
+// vmem/residency/resident_objects.hpp
+#define VMEM_RESIDENCY_RESIDENT_OBJECTS_HPP
+
+namespace vmem {
+
+/// Residency of `heap<>`: typed objects, each of which is in RAM whole or not at all. At most
+/// `MaxObjects` are resident, in an arena of `ArenaBytes` that `Allocator`, any RAM allocator,
+/// hands out; `Eviction` chooses which one leaves, and which is saved so that another can change.
+///
+/// With it a heap has `make_unique`, `dirty_limit<>`, `persist` and `restore`.
+template <std::size_t ArenaBytes, std::size_t MaxObjects, class Allocator = tlsf_allocator<>,
+          template <std::size_t> class Eviction = sieve>
+struct resident_objects {
+    static_assert(MaxObjects >= 1, "resident_objects: needs at least one object");
+    static_assert(ArenaBytes >= 64, "resident_objects: the arena needs at least 64 bytes");
+    static_assert(ArenaBytes <= 0xFFFFFFFF, "resident_objects: the arena is less than 4 GiB");
+    static_assert((check_ram_allocator<Allocator>(), true));
+    static_assert((check_eviction_policy<Eviction<MaxObjects>>(), true));
+
+    using allocator_type = Allocator;
+    template <std::size_t Slots>
+    using eviction = Eviction<Slots>;
+    static constexpr std::size_t arena_bytes = ArenaBytes;
+    static constexpr std::size_t max_objects = MaxObjects;
+
+    /// The cache for a storage and an address type, in which at most `DirtyLimit` bytes are
+    /// unsaved.
+    template <class Storage, class Address, bool Statistics, std::size_t DirtyLimit>
+    using bind_limited = object_cache<Storage, Address, resident_objects, DirtyLimit, Statistics>;
 };
 
 } // namespace vmem
@@ -8805,6 +12272,14 @@ public:
         counts_.bytes_written += done ? in.size() : 0;
         return done;
     }
+    [[nodiscard]] constexpr result<void> write_gathered(address to, address count, auto& next)
+        requires gathering_storage<Storage>
+    {
+        ++counts_.writes;
+        const result<void> done = storage_.write_gathered(to, count, next);
+        counts_.bytes_written += done ? count : 0;
+        return done;
+    }
     [[nodiscard]] constexpr result<void> sync() {
         ++counts_.syncs;
         return storage_.sync();
@@ -8855,6 +12330,7 @@ static_assert(storage<counted<storage_archetype>>);
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 namespace vmem {
@@ -8976,7 +12452,8 @@ public:
     /// Errors: null_pointer; not_found (a directory of the path is missing, or the file is and is
     /// not to be made); not_a_file (a directory, a device, a pipe); access_denied; read_only (the
     /// file system is); in_use; wrong_size; too_large (for the system's or this library's
-    /// addresses); storage_full, which leaves an empty file; read_failed (any other).
+    /// addresses); storage_full, which leaves an empty file; read_failed or
+    /// write_failed (any other).
     [[nodiscard]] static result<file_storage> open(const char* path, address size,
                                                    file_options options = {}) noexcept {
         if (path == nullptr) {
@@ -9069,6 +12546,29 @@ public:
         return {};
     }
 
+    /// One `pwritev` for every 16 pieces. Errors: as `write`.
+    [[nodiscard]] result<void> write_gathered(address to, address count, auto& next) {
+        if (const auto fits = detail::check_range(size_, to, count); !fits) {
+            return fits;
+        }
+        if (read_only_ && count != 0) {
+            return failure(errc::read_only);
+        }
+        std::array<iovec, 16> pieces{};
+        for (auto piece = next(); !piece.empty();) {
+            std::size_t held = 0;
+            for (; held < pieces.size() && !piece.empty(); piece = next()) {
+                // The system does not write to what it is told to write out.
+                pieces[held++] = {.iov_base = const_cast<std::byte*>(piece.data()),
+                                  .iov_len = piece.size()};
+            }
+            if (const auto done = write_pieces(to, std::span(pieces).first(held)); !done) {
+                return done;
+            }
+        }
+        return {};
+    }
+
     /// Errors: storage_full, sync_failed. Once it has failed it fails until the file is opened
     /// again: systems forget the data that they could not write, and report success the next time.
     [[nodiscard]] result<void> sync() noexcept {
@@ -9090,6 +12590,32 @@ private:
     static constexpr std::size_t most_at_once = std::size_t{1} << 30;
 
     file_storage() = default;
+
+    /// Writes all pieces, however few the system takes at a time; `to` becomes their end.
+    [[nodiscard]] result<void> write_pieces(address& to, std::span<iovec> pieces) noexcept {
+        while (!pieces.empty()) {
+            const ssize_t count = detail::uninterrupted([&] {
+                return ::pwritev(file_, pieces.data(), static_cast<int>(pieces.size()),
+                                 static_cast<off_t>(to));
+            });
+            if (count <= 0) {
+                return failure(count == 0 ? errc::write_failed
+                                          : detail::file_error(errno, errc::write_failed));
+            }
+            to += static_cast<address>(count);
+            auto left = static_cast<std::size_t>(count);
+            while (!pieces.empty() && left >= pieces.front().iov_len) {
+                left -= pieces.front().iov_len;
+                pieces = pieces.subspan(1);
+            }
+            if (left != 0) {
+                iovec& rest = pieces.front();
+                rest = {.iov_base = static_cast<std::byte*>(rest.iov_base) + left,
+                        .iov_len = rest.iov_len - left};
+            }
+        }
+        return {};
+    }
 
     /// Locks the file that was opened, and sees that it is what the caller expects.
     [[nodiscard]] result<void> adopt(const char* path, address size, bool make) noexcept {
@@ -9138,7 +12664,7 @@ private:
     bool sync_failed_ = false;
     address size_ = 0;
 };
-static_assert(storage<file_storage>);
+static_assert(gathering_storage<file_storage>);
 
 } // namespace vmem
 
@@ -9201,6 +12727,14 @@ public:
             return failure(errc::out_of_range);
         }
         return storage_.write(window_.offset + to, in);
+    }
+    [[nodiscard]] constexpr result<void> write_gathered(address to, address count, auto& next)
+        requires gathering_storage<Storage>
+    {
+        if (!detail::lies_within(window_.size, to, count)) {
+            return failure(errc::out_of_range);
+        }
+        return storage_.write_gathered(window_.offset + to, count, next);
     }
     [[nodiscard]] constexpr result<void> sync() { return storage_.sync(); }
     [[nodiscard]] constexpr result<void> erase(address at, address count)
@@ -9274,6 +12808,16 @@ public:
         return fits;
     }
 
+    [[nodiscard]] result<void> write_gathered(address to, address count, auto& next) {
+        const auto fits = detail::check_range(Size, to, count);
+        for (auto piece = fits ? next() : std::span<const std::byte>(); !piece.empty();
+             piece = next()) {
+            std::memmove(data() + to, piece.data(), piece.size());
+            to += piece.size();
+        }
+        return fits;
+    }
+
     [[nodiscard]] constexpr result<void> sync() noexcept { return {}; }
 
     /// The bytes, aligned for every standard type.
@@ -9283,7 +12827,8 @@ public:
 private:
     alignas(std::max_align_t) std::array<std::byte, Size> bytes_{};
 };
-static_assert(memory_mapped_storage<ram_storage<1>> && fixed_size_storage<ram_storage<1>>);
+static_assert(memory_mapped_storage<ram_storage<1>> && fixed_size_storage<ram_storage<1>> &&
+              gathering_storage<ram_storage<1>>);
 
 } // namespace vmem
 
@@ -9312,6 +12857,11 @@ public:
     }
     [[nodiscard]] constexpr result<void> write(address to, std::span<const std::byte> in) const {
         return storage_->write(to, in);
+    }
+    [[nodiscard]] constexpr result<void> write_gathered(address to, address count, auto& next) const
+        requires gathering_storage<Storage>
+    {
+        return storage_->write_gathered(to, count, next);
     }
     [[nodiscard]] constexpr result<void> sync() const { return storage_->sync(); }
     [[nodiscard]] constexpr result<void> erase(address at, address count) const
@@ -9419,15 +12969,193 @@ inline constexpr version_number version{VMEM_VERSION_MAJOR, VMEM_VERSION_MINOR, 
 #if __has_include(<boost/intrusive/slist.hpp>)
 #ifndef VMEM_ALLOCATOR_LINKED_LIST_ALLOCATOR_HPP // vmem/allocator/linked_list_allocator.hpp
 #define VMEM_ALLOCATOR_LINKED_LIST_ALLOCATOR_HPP
+#ifndef VMEM_DETAIL_ADDRESS_ORDERED_LIST_HPP // vmem/detail/address_ordered_list.hpp
+#define VMEM_DETAIL_ADDRESS_ORDERED_LIST_HPP
 #include <bit>
-#include <concepts>
 #include <cstddef>
-#include <cstdint>
 #include <limits>
 #include <new>
 #include <span>
 
 #include <boost/intrusive/slist.hpp>
+
+namespace vmem::detail {
+
+/// What is free in an arena: a list of blocks, in order of address, that lies in the blocks
+/// themselves. No two of them are neighbours. Offsets from the start of the arena and sizes are in
+/// bytes, multiples of `granule`; the arena's other bytes are not used.
+///
+/// A position is that before a block, as with any list whose links go one way.
+/// Each function is O(free blocks) unless it says otherwise.
+class address_ordered_list {
+    struct free_block : boost::intrusive::slist_base_hook<
+                            boost::intrusive::link_mode<boost::intrusive::normal_link>> {
+        explicit free_block(std::size_t bytes) noexcept : size(bytes) {}
+
+        std::size_t size;
+    };
+    // Linear, for a ring would lead through the allocator itself.
+    using list = boost::intrusive::slist<free_block, boost::intrusive::linear<true>,
+                                         boost::intrusive::constant_time_size<false>>;
+
+public:
+    using position = list::iterator;
+
+    /// The links and size of a free block.
+    static constexpr std::size_t granule = std::bit_ceil(sizeof(free_block));
+
+    /// All is free. O(1).
+    explicit address_ordered_list(std::span<std::byte> arena) noexcept
+        : arena_(whole_granules(arena, granule, (std::numeric_limits<std::size_t>::max)())) {
+        if (!arena_.empty()) {
+            insert_after(free_.before_begin(), 0, arena_.size());
+        }
+    }
+
+    /// O(1).
+    [[nodiscard]] std::size_t bytes() const noexcept { return arena_.size(); }
+    /// O(1).
+    [[nodiscard]] std::byte* at(std::size_t offset) const noexcept {
+        return arena_.data() + offset;
+    }
+    /// Larger than the arena if `p` is before it. O(1).
+    [[nodiscard]] std::size_t offset_of(const void* p) const noexcept {
+        return static_cast<std::size_t>(address_of(p) - address_of(arena_.data()));
+    }
+    [[nodiscard]] std::size_t largest_free(std::size_t align) const noexcept {
+        std::size_t largest = 0;
+        for (const free_block& block : free_) {
+            const std::size_t room = room_in(block, align);
+            largest = room > largest ? room : largest;
+        }
+        return largest;
+    }
+
+    /// The position of the block in which `Fit` wants `wanted` bytes at a multiple of `align`, or
+    /// `none()`.
+    template <class Fit>
+    [[nodiscard]] position choose(std::size_t wanted, std::size_t align) noexcept {
+        position chosen = free_.end();
+        std::size_t smallest = (std::numeric_limits<std::size_t>::max)();
+        position before = free_.before_begin();
+        for (position block = free_.begin(); block != free_.end(); before = block++) {
+            if (room_in(*block, align) < wanted) {
+                continue;
+            }
+            if (Fit::is_good(block->size, wanted)) {
+                return before;
+            }
+            if (block->size < smallest) {
+                chosen = before;
+                smallest = block->size;
+            }
+        }
+        return chosen;
+    }
+    [[nodiscard]] position none() noexcept { return free_.end(); }
+    /// Offset of the first multiple of `align` in the block behind `before`. O(1).
+    [[nodiscard]] std::size_t first_aligned(const position& before,
+                                            std::size_t align) const noexcept {
+        const position block = next(before);
+        return offset_of(&*block) + gap(*block, align);
+    }
+
+    /// The position behind all blocks that end at or before that offset.
+    [[nodiscard]] position last_up_to(std::size_t offset) noexcept {
+        position before = free_.before_begin();
+        position block = free_.begin();
+        while (block != free_.end() && end_of(*block) <= offset) {
+            before = block++;
+        }
+        return before;
+    }
+    /// Where the next free block starts; if there is none, the end of the arena. O(1).
+    [[nodiscard]] std::size_t start_of_next(const position& before) const noexcept {
+        const position block = next(before);
+        return block == free_.end() ? arena_.size() : offset_of(&*block);
+    }
+    /// Whether these bytes are within the block behind `before`. O(1).
+    [[nodiscard]] bool next_has(const position& before, std::size_t offset,
+                                std::size_t size) const noexcept {
+        const position block = next(before);
+        return block != free_.end() && offset_of(&*block) <= offset &&
+               size <= end_of(*block) - offset;
+    }
+
+    /// Takes bytes out of the block behind `before`; what is left on either side stays free. O(1).
+    void carve(position before, std::size_t offset, std::size_t size) noexcept {
+        const position block = next(before);
+        const std::size_t end = end_of(*block);
+        if (offset_of(&*block) != offset) {
+            block->size = offset - offset_of(&*block);
+            before = block;
+        } else {
+            free_.erase_after(before);
+        }
+        if (offset + size != end) {
+            insert_after(before, offset + size, end - (offset + size));
+        }
+    }
+    /// Frees bytes between `before`, which is `last_up_to(offset)`, and the next block. O(1).
+    void release(const position& before, std::size_t offset, std::size_t size) noexcept {
+        const position behind = next(before);
+        if (behind != free_.end() && offset_of(&*behind) == offset + size) {
+            size += behind->size;
+            free_.erase_after(before);
+        }
+        if (before != free_.before_begin() && end_of(*before) == offset) {
+            before->size += size;
+        } else {
+            insert_after(before, offset, size);
+        }
+    }
+
+    /// Whether the list is in order and has no neighbours, and all but `in_use` bytes are in it.
+    [[nodiscard]] bool is_sound(std::size_t in_use) const noexcept {
+        std::size_t free_bytes = 0;
+        std::size_t end = 0;
+        for (const free_block& block : free_) {
+            const bool first = &block == &*free_.begin();
+            const std::size_t start = offset_of(&block);
+            if (start >= arena_.size() || start % granule != 0 || (!first && start <= end) ||
+                block.size == 0 || block.size % granule != 0 ||
+                block.size > arena_.size() - start) {
+                return false;
+            }
+            free_bytes += block.size;
+            end = start + block.size;
+        }
+        return free_bytes == arena_.size() - in_use;
+    }
+
+private:
+    [[nodiscard]] static position next(position before) noexcept { return ++before; }
+    [[nodiscard]] std::size_t end_of(const free_block& block) const noexcept {
+        return offset_of(&block) + block.size;
+    }
+    /// Bytes at the start of a block that are skipped for the sake of alignment.
+    [[nodiscard]] static std::size_t gap(const free_block& block, std::size_t align) noexcept {
+        return static_cast<std::size_t>((0 - address_of(&block)) & (align - 1));
+    }
+    [[nodiscard]] static std::size_t room_in(const free_block& block, std::size_t align) noexcept {
+        const std::size_t skipped = gap(block, align);
+        return skipped < block.size ? block.size - skipped : 0;
+    }
+
+    void insert_after(const position& before, std::size_t offset, std::size_t size) noexcept {
+        free_.insert_after(before, *::new (static_cast<void*>(at(offset))) free_block(size));
+    }
+
+    list free_;
+    std::span<std::byte> arena_;
+};
+
+} // namespace vmem::detail
+#endif
+
+#include <concepts>
+#include <cstddef>
+#include <span>
 
 namespace vmem {
 
@@ -9462,9 +13190,9 @@ concept fit_policy = requires(std::size_t n) {
 /// function is O(free blocks). Since the list is in order, nothing but what is free matters: an
 /// allocator that is built again by `allocate_at` goes on exactly as the first one would have.
 ///
-/// `Fit` is `first_fit`, which searches less, `best_fit`, which divides the memory less, or a type
-/// of that shape: of the blocks that have room, the smallest is taken, or at once one that
-/// `is_good`.
+/// `Fit` is `best_fit`, which divides the memory less, `first_fit`, which does not look at what is
+/// behind the first block with room, or a type of that shape: of the blocks that have room, the
+/// smallest is taken, or at once one that `is_good`.
 ///
 /// Nothing is known of live blocks. A block that is free already, reaches into free memory or is
 /// not within the arena is found out; not found out is a pointer or a size that covers nothing but
@@ -9477,29 +13205,12 @@ class linked_list_allocator {
                   "linked_list_allocator: Fit is first_fit, best_fit, or a type with 'static bool "
                   "is_good(std::size_t size, std::size_t wanted) noexcept'");
 
-    struct free_block : boost::intrusive::slist_base_hook<
-                            boost::intrusive::link_mode<boost::intrusive::normal_link>> {
-        explicit free_block(std::size_t bytes) noexcept : size(bytes) {}
-
-        std::size_t size;
-    };
-    // Linear, for a ring would lead through the allocator itself.
-    using list = boost::intrusive::slist<free_block, boost::intrusive::linear<true>,
-                                         boost::intrusive::constant_time_size<false>>;
-    using position = typename list::iterator;
-
 public:
     /// Blocks start at and span multiples of it (bytes).
-    static constexpr std::size_t granule = std::bit_ceil(sizeof(free_block));
+    static constexpr std::size_t granule = detail::address_ordered_list::granule;
 
     /// Manages `arena`. O(1).
-    explicit linked_list_allocator(std::span<std::byte> arena) noexcept
-        : arena_(
-              detail::whole_granules(arena, granule, (std::numeric_limits<std::size_t>::max)())) {
-        if (!arena_.empty()) {
-            insert_after(free_.before_begin(), 0, arena_.size());
-        }
-    }
+    explicit linked_list_allocator(std::span<std::byte> arena) noexcept : free_(arena) {}
     linked_list_allocator(const linked_list_allocator&) = delete;
     linked_list_allocator& operator=(const linked_list_allocator&) = delete;
 
@@ -9509,17 +13220,18 @@ public:
         if (const auto possible = detail::check_request(size, align); !possible) {
             return failure(possible.error());
         }
-        if (size > arena_.size()) {
+        if (size > free_.bytes()) {
             return out_of_memory();
         }
         const std::size_t wanted = granules(size);
-        const position chosen = choose(wanted, align);
-        if (chosen == free_.end()) {
+        const position chosen = free_.template choose<Fit>(wanted, align);
+        if (chosen == free_.none()) {
             return out_of_memory();
         }
-        const std::size_t at = offset_of(*next(chosen)) + gap(*next(chosen), align);
-        carve(chosen, at, wanted);
-        return arena_.data() + at;
+        const std::size_t at = free_.first_aligned(chosen, align);
+        free_.carve(chosen, at, wanted);
+        count_in(wanted);
+        return free_.at(at);
     }
 
     /// O(free blocks). Errors: zero_size, misaligned, double_free, foreign_pointer; see above for
@@ -9529,12 +13241,13 @@ public:
         if (const auto placed = check_place(p, size, align); !placed) {
             return placed;
         }
-        const std::size_t at = offset_of(p);
-        const position before = last_up_to(at);
+        const std::size_t at = free_.offset_of(p);
+        const position before = free_.last_up_to(at);
         if (const auto live = check_live(before, at, granules(size)); !live) {
             return live;
         }
-        release(before, at, granules(size));
+        free_.release(before, at, granules(size));
+        in_use_ -= granules(size);
         return {};
     }
 
@@ -9546,28 +13259,28 @@ public:
         if (const auto placed = check_place(p, old_size, align); !placed) {
             return failure(placed.error());
         }
-        const std::size_t at = offset_of(p);
+        const std::size_t at = free_.offset_of(p);
         const std::size_t before_size = granules(old_size);
-        const position before = last_up_to(at);
+        const position before = free_.last_up_to(at);
         if (const auto live = check_live(before, at, before_size); !live) {
             return failure(live.error());
         }
         if (new_size == 0) {
             return failure(errc::zero_size);
         }
-        if (new_size > arena_.size()) {
+        if (new_size > free_.bytes()) {
             return out_of_memory();
         }
         const std::size_t after_size = granules(new_size);
-        const position behind = next(before);
         if (after_size < before_size) {
-            release(before, at + after_size, before_size - after_size);
+            free_.release(before, at + after_size, before_size - after_size);
+            in_use_ -= before_size - after_size;
         } else if (after_size > before_size) {
-            if (behind == free_.end() || offset_of(*behind) != at + before_size ||
-                behind->size < after_size - before_size) {
+            if (!free_.next_has(before, at + before_size, after_size - before_size)) {
                 return detail::relocate(*this, p, old_size, new_size, align);
             }
-            carve(before, at + before_size, after_size - before_size);
+            free_.carve(before, at + before_size, after_size - before_size);
+            count_in(after_size - before_size);
         }
         return p;
     }
@@ -9580,43 +13293,28 @@ public:
         if (const auto placed = check_place(p, size, align); !placed) {
             return placed;
         }
-        const std::size_t at = offset_of(p);
-        const position before = last_up_to(at);
-        const position block = next(before);
-        if (block == free_.end() || offset_of(*block) > at ||
-            end_of(*block) - at < granules(size)) {
+        const std::size_t at = free_.offset_of(p);
+        const position before = free_.last_up_to(at);
+        if (!free_.next_has(before, at, granules(size))) {
             return out_of_memory();
         }
-        carve(before, at, granules(size));
+        free_.carve(before, at, granules(size));
+        count_in(granules(size));
         return {};
     }
 
+    /// It always is sorted.
+    static void sort_free() noexcept {}
+
     /// Bytes; exact. O(free blocks).
     [[nodiscard]] std::size_t largest_free() const noexcept {
-        std::size_t largest = 0;
-        for (const free_block& block : free_) {
-            const std::size_t room = room_in(block, default_alignment);
-            largest = room > largest ? room : largest;
-        }
-        return largest;
+        return free_.largest_free(default_alignment);
     }
 
     /// Whether the list is in order, has no neighbours, and agrees with what is in use.
     /// O(free blocks).
     [[nodiscard]] bool invariants_hold() const noexcept {
-        std::size_t free_bytes = 0;
-        std::size_t end = 0;
-        for (const free_block& block : free_) {
-            const bool first = &block == &*free_.begin();
-            const std::size_t at = offset_of(block);
-            if (at >= arena_.size() || at % granule != 0 || (!first && at <= end) ||
-                block.size == 0 || block.size % granule != 0 || block.size > arena_.size() - at) {
-                return false;
-            }
-            free_bytes += block.size;
-            end = at + block.size;
-        }
-        return free_bytes == arena_.size() - in_use_ && in_use_ <= peak_;
+        return free_.is_sound(in_use_) && in_use_ <= peak_;
     }
 
     /// O(free blocks).
@@ -9624,34 +13322,16 @@ public:
         return {.in_use = in_use_,
                 .peak = peak_,
                 .largest_free = largest_free(),
-                .capacity = arena_.size(),
+                .capacity = free_.bytes(),
                 .failures = failures_};
     }
 
 private:
+    using position = detail::address_ordered_list::position;
+
     /// `size` rounded up, in bytes. Precondition: it is not larger than the arena.
     [[nodiscard]] static constexpr std::size_t granules(std::size_t size) noexcept {
         return detail::align_up(size, granule);
-    }
-    [[nodiscard]] static position next(position at) noexcept { return ++at; }
-
-    /// From the start of the arena, in bytes. Larger than the arena if `p` is before it.
-    [[nodiscard]] std::size_t offset_of(const void* p) const noexcept {
-        return static_cast<std::size_t>(detail::address_of(p) - detail::address_of(arena_.data()));
-    }
-    [[nodiscard]] std::size_t offset_of(const free_block& block) const noexcept {
-        return offset_of(static_cast<const void*>(&block));
-    }
-    [[nodiscard]] std::size_t end_of(const free_block& block) const noexcept {
-        return offset_of(block) + block.size;
-    }
-    /// Bytes at the start of a block that are skipped for the sake of alignment.
-    [[nodiscard]] static std::size_t gap(const free_block& block, std::size_t align) noexcept {
-        return static_cast<std::size_t>((0 - detail::address_of(&block)) & (align - 1));
-    }
-    [[nodiscard]] static std::size_t room_in(const free_block& block, std::size_t align) noexcept {
-        const std::size_t skipped = gap(block, align);
-        return skipped < block.size ? block.size - skipped : 0;
     }
 
     void count_in(std::size_t bytes) noexcept {
@@ -9672,87 +13352,22 @@ private:
         if (!detail::is_aligned(p, align) || !detail::is_aligned(p, granule)) {
             return failure(errc::misaligned);
         }
-        const std::size_t at = offset_of(p);
-        if (at >= arena_.size() || size > arena_.size() - at) {
+        const std::size_t at = free_.offset_of(p);
+        if (at >= free_.bytes() || size > free_.bytes() - at) {
             return failure(errc::foreign_pointer);
         }
         return {};
     }
     /// Whether the bytes behind `before`, which is `last_up_to(at)`, are not free.
-    [[nodiscard]] result<void> check_live(position before, std::size_t at,
-                                          std::size_t size) noexcept {
-        const position behind = next(before);
-        if (behind != free_.end() && offset_of(*behind) < at + size) {
-            return failure(offset_of(*behind) <= at ? errc::double_free : errc::foreign_pointer);
+    [[nodiscard]] result<void> check_live(const position& before, std::size_t at,
+                                          std::size_t size) const noexcept {
+        if (const std::size_t next = free_.start_of_next(before); next < at + size) {
+            return failure(next <= at ? errc::double_free : errc::foreign_pointer);
         }
         return {};
     }
 
-    /// The position before the chosen block, or `free_.end()` if none has room.
-    [[nodiscard]] position choose(std::size_t wanted, std::size_t align) noexcept {
-        position chosen = free_.end();
-        std::size_t smallest = (std::numeric_limits<std::size_t>::max)();
-        position before = free_.before_begin();
-        for (position block = free_.begin(); block != free_.end(); before = block++) {
-            if (room_in(*block, align) < wanted) {
-                continue;
-            }
-            if (Fit::is_good(block->size, wanted)) {
-                return before;
-            }
-            if (block->size < smallest) {
-                chosen = before;
-                smallest = block->size;
-            }
-        }
-        return chosen;
-    }
-    /// The last free block that ends at or before `at`, or the position before the first block.
-    [[nodiscard]] position last_up_to(std::size_t at) noexcept {
-        position before = free_.before_begin();
-        position block = free_.begin();
-        while (block != free_.end() && end_of(*block) <= at) {
-            before = block++;
-        }
-        return before;
-    }
-
-    position insert_after(position before, std::size_t at, std::size_t size) noexcept {
-        return free_.insert_after(before,
-                                  *::new (static_cast<void*>(arena_.data() + at)) free_block(size));
-    }
-    /// Takes bytes out of the free block behind `before`; what is left on either side stays free.
-    void carve(position before, std::size_t at, std::size_t size) noexcept {
-        const position block = next(before);
-        const std::size_t end = end_of(*block);
-        if (offset_of(*block) != at) {
-            block->size = at - offset_of(*block);
-            before = block;
-        } else {
-            free_.erase_after(before);
-        }
-        if (at + size != end) {
-            insert_after(before, at + size, end - (at + size));
-        }
-        count_in(size);
-    }
-    /// Frees bytes between `before`, which is `last_up_to(at)`, and the next free block.
-    void release(position before, std::size_t at, std::size_t size) noexcept {
-        in_use_ -= size;
-        const position behind = next(before);
-        if (behind != free_.end() && offset_of(*behind) == at + size) {
-            size += behind->size;
-            free_.erase_after(before);
-        }
-        if (before != free_.before_begin() && end_of(*before) == at) {
-            before->size += size;
-        } else {
-            insert_after(before, at, size);
-        }
-    }
-
-    list free_;
-    std::span<std::byte> arena_;
+    detail::address_ordered_list free_;
     // Bytes.
     std::size_t in_use_ = 0;
     std::size_t peak_ = 0;
@@ -9765,5 +13380,11 @@ static_assert(ram_allocator<linked_list_allocator<best_fit>>);
 } // namespace vmem
 #endif
 #endif
+
+#pragma pop_macro("abs")
+#pragma pop_macro("bit")
+#pragma pop_macro("max")
+#pragma pop_macro("min")
+#pragma pop_macro("round")
 
 #endif

@@ -34,10 +34,11 @@ struct ram_allocator_options {
     /// Random operations.
     std::size_t operations = 20'000;
     /// Bytes of the arena.
-    std::size_t arena = 64 * 1024;
+    std::size_t arena = 64UL * 1024;
     /// Alignments up to it are granted (bytes).
     std::size_t largest_align = 4096;
-    /// Whether an allocator that was built again by `allocate_at` answers as the first one does.
+    /// Whether an allocator that was built again by `allocate_at` answers as the first one does,
+    /// although neither is sorted.
     bool goes_on_alike_when_rebuilt = false;
     /// Whether pointers into live blocks are refused.
     bool finds_inner_pointers = true;
@@ -210,6 +211,8 @@ private:
             sizes.push_back(highest >> shift);
             sizes.push_back((highest >> shift) + 1);
         }
+        std::byte* const free = expect_allocated(allocator, 40, 8);
+        release(allocator, free, 40, 8);
         std::size_t failures = allocator.stats().failures;
         for (const std::size_t size : sizes) {
             for (std::size_t align = 1; align != 0; align *= 2) {
@@ -225,6 +228,9 @@ private:
                    "a size beyond the arena is not that of a block", size);
             expect(refused(allocator.allocate_at(p, size, 8)),
                    "bytes beyond the arena must be refused", size);
+            expect(size <= options_.arena ||
+                       refused(allocator.allocate_at(free, size, 8), errc::foreign_pointer),
+                   "a place beyond the arena must be a foreign_pointer", size);
         }
         for (std::size_t align = top_bit; align > 16 * options_.arena; align /= 2) {
             // Unless the arena happens to hold a multiple of it.
@@ -411,11 +417,15 @@ private:
         }
         expect(other.invariants_hold() && allocator.stats().in_use == other.stats().in_use,
                "a layout that is built again must take the same bytes");
-        if (options_.goes_on_alike_when_rebuilt) {
-            expect(allocator.largest_free() == other.largest_free(),
-                   "an allocator that is built again must go on alike");
-            drive_alike(allocator, arena, other, other_arena.bytes(), options_.operations / 4);
+        if (!options_.goes_on_alike_when_rebuilt) {
+            allocator.sort_free();
+            other.sort_free();
+            expect(allocator.invariants_hold() && other.invariants_hold(),
+                   "invariants_hold must be true");
         }
+        expect(allocator.largest_free() == other.largest_free(),
+               "an allocator that is built again must go on alike");
+        drive_alike(allocator, arena, other, other_arena.bytes(), options_.operations / 4);
         for (const block& b : live_) {
             release(other, other_arena.bytes().data() + (b.p - arena.data()), b.size, b.align);
         }

@@ -12,6 +12,7 @@ struct bad {
     vmem::result<void> deallocate(void* p, std::size_t size, std::size_t align);
     vmem::result<void*> reallocate(void* p, std::size_t old_size, std::size_t new_size,
                                    std::size_t align);
+    void sort_free() noexcept;
     std::size_t largest_free() const noexcept;
     bool invariants_hold() const noexcept;
     vmem::allocator_stats stats() const noexcept;

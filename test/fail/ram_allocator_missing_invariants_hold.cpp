@@ -13,6 +13,7 @@ struct bad {
                                    std::size_t align);
     vmem::result<void> allocate_at(void* p, std::size_t size,
                                    std::size_t align = vmem::default_alignment);
+    void sort_free() noexcept;
     std::size_t largest_free() const noexcept;
     vmem::allocator_stats stats() const noexcept;
 };

@@ -21,7 +21,7 @@ public:
     }
 
 private:
-    static constexpr std::size_t size = 1024 * 1024;
+    static constexpr std::size_t size = 1024UL * 1024;
     std::vector<std::byte> memory_ = std::vector<std::byte>(2 * size);
 };
 

@@ -145,6 +145,26 @@ TEST_CASE("threads: no change to a number that all of them count in is lost") {
           threads * (2 * 3334 + 3333 - 3333));
 }
 
+TEST_CASE("threads: no number is drawn twice") {
+    const auto heap = std::make_unique<memory>();
+    heap->format().value();
+    const auto next = heap->make<std::uint32_t>(0u).value();
+    constexpr std::uint32_t each = 20'000;
+    std::array<std::vector<std::uint32_t>, threads> drawn;
+    in_parallel([&, next](std::size_t id) {
+        for (std::uint32_t i = 0; i < each; ++i) {
+            drawn[id].push_back((*next)++);
+        }
+    });
+    std::vector<std::uint32_t> all;
+    for (const auto& part : drawn) {
+        all.insert(all.end(), part.begin(), part.end());
+    }
+    std::sort(all.begin(), all.end());
+    CHECK(std::adjacent_find(all.begin(), all.end()) == all.end());
+    CHECK(*next == threads * each);
+}
+
 TEST_CASE("threads: members through ->, of neighbours that straddle pages too") {
     struct triple {
         std::uint32_t a;

@@ -563,6 +563,15 @@ TEST_CASE("cstring: errors go to the fault handler of the heap concerned, and le
     CHECK(fault_of([&] { memmove(p, last, 101); }) == vmem::errc::out_of_range);
     CHECK(fault_of([&] { memmove(p + 1, p, static_cast<std::size_t>(-1)); }) ==
           vmem::errc::out_of_range);
+    const auto behind = h->allocate<char>(10).value();
+    memset(behind, 'b', 10);
+    for (const std::size_t n : {std::size_t{20'000}, static_cast<std::size_t>(-1)}) {
+        CHECK(fault_of([&] { memset(p, 0, n); }) == vmem::errc::out_of_range);
+        CHECK(fault_of([&] { strncpy(p, "text", n); }) == vmem::errc::out_of_range);
+        CHECK(fault_of([&] { vmem::fill(p, n, 'x'); }) == vmem::errc::out_of_range);
+        CHECK(p[0] == 'p');
+        CHECK(behind[9] == 'b');
+    }
     memset(last, 'x', 100);
     CHECK(fault_of([&] { static_cast<void>(strlen(last)); }) == vmem::errc::out_of_range);
     CHECK(fault_of([&] { memcpy(p, nowhere, 1); }) == vmem::errc::no_heap);

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
+#include <vmem/allocator/nonresident_block_allocator.hpp>
+#include <vmem/allocator/nonresident_buddy_allocator.hpp>
 #include <vmem/heap.hpp>
 #include <vmem/storage/partition.hpp>
 #include <vmem/storage/storage_ref.hpp>
@@ -694,6 +696,34 @@ TEST_CASE("heap: a format that is cut short leaves the old image or none") {
 
 // --- widths of addresses
 // ----------------------------------------------------------------------------
+
+TEST_CASE_TEMPLATE("heap: no block ends where a pointer wraps to null", Allocator,
+                   vmem::nonresident_linked_list_allocator, vmem::nonresident_buddy_allocator<256>,
+                   vmem::nonresident_block_allocator<256>) {
+    using full = vmem::heap<vmem::ram_storage<65536>, vmem::paged<256, 4>, Allocator,
+                            vmem::address_bits<16>>;
+    const auto heap = std::make_unique<full>();
+    heap->format().value();
+    std::uint32_t highest = 0;
+    for (auto block = heap->template allocate<char>(200); block;
+         block = heap->template allocate<char>(200)) {
+        CHECK(*block + 200 > *block);
+        highest = (std::max)(highest, block->to_address() + 200u);
+    }
+    CHECK(highest > 65'000);
+    CHECK(highest < 65'536);
+    REQUIRE(heap->flush());
+    CHECK(heap->open());
+}
+
+TEST_CASE("heap: an address beyond its width is out of range, not another address") {
+    using full = over_ram<65536, vmem::address_bits<16>>;
+    const auto heap = std::make_unique<full>();
+    heap->format().value();
+    std::byte byte{};
+    CHECK(heap->read(vmem::address{65'536} + 400, {&byte, 1}).error() == errc::out_of_range);
+    CHECK(heap->write(vmem::address{65'536} + 400, {&byte, 1}).error() == errc::out_of_range);
+}
 
 TEST_CASE("heap: sixteen bits reach every byte of 64 KiB") {
     using full = over_ram<65536, vmem::address_bits<16>>;

@@ -5,13 +5,11 @@
 #include <vmem/allocator/concept.hpp>
 #include <vmem/config.hpp>
 #include <vmem/detail/arena.hpp>
-#include <vmem/detail/buddy_flags.hpp>
-#include <vmem/detail/buddy_lists.hpp>
+#include <vmem/detail/buddy_blocks.hpp>
 #include <vmem/result.hpp>
 
 #include <bit>
 #include <cstddef>
-#include <limits>
 #include <span>
 
 namespace vmem {
@@ -39,29 +37,7 @@ class buddy_allocator {
 
 public:
     /// Manages `arena`. O(n).
-    explicit buddy_allocator(std::span<std::byte> arena) noexcept {
-        arena = detail::whole_granules(arena, MinBlock, max_arena);
-        const std::size_t count = arena.size() / MinBlock;
-        // Numbers are counted from a multiple of a power of two no block is larger than.
-        const std::size_t span = std::bit_ceil(arena.size());
-        const auto offset = static_cast<std::size_t>(detail::address_of(arena.data()) & (span - 1));
-        const std::size_t number = offset / MinBlock;
-        const std::size_t bytes = flags::bytes_for(number, number + count);
-        const std::size_t state = bytes + lists::bytes_for(count);
-        if (state + MinBlock > arena.size()) {
-            return;
-        }
-        flags_ = flags(arena.data(), number, number + count);
-        free_ = lists(arena.data(), number, arena.data() + bytes, count);
-        first_ = number + (state + MinBlock - 1) / MinBlock;
-        for (std::size_t at = first_; at != end();) {
-            const unsigned largest = static_cast<unsigned>(std::bit_width(end() - at)) - 1;
-            const unsigned order =
-                detail::lesser(largest, static_cast<unsigned>(std::countr_zero(at)));
-            release(at, order);
-            at += size_of(order);
-        }
-    }
+    explicit buddy_allocator(std::span<std::byte> arena) noexcept : blocks_(arena) {}
     buddy_allocator(const buddy_allocator&) = delete;
     buddy_allocator& operator=(const buddy_allocator&) = delete;
 
@@ -70,195 +46,127 @@ public:
     [[nodiscard]] result<void*> allocate(std::size_t size,
                                          std::size_t align = default_alignment) noexcept {
         const unsigned order = order_for(size, align);
-        const std::size_t fits = free_.orders_from(order);
+        const std::size_t fits = blocks_.orders_from(order);
         if (fits == 0 || size == 0 || !detail::is_power_of_two(align)) [[unlikely]] {
             return refuse_to_allocate(size, align);
         }
-        const auto larger = static_cast<unsigned>(std::countr_zero(fits));
-        const std::size_t at = free_.pop(larger);
-        flags_.set_live(at);
-        toggle_pair(at, larger);
-        in_use_ += size_of(order);
-        if (larger != order) {
-            return divided(at, larger, order);
-        }
-        return free_.bytes_of(at);
+        in_use_ += blocks::size_of(order);
+        return blocks_.take(static_cast<unsigned>(std::countr_zero(fits)), order);
     }
 
-    /// Errors: zero_size, misaligned, double_free, foreign_pointer.
+    /// Errors, which take O(n) to find out: zero_size, misaligned, double_free, foreign_pointer.
     [[nodiscard]] result<void> deallocate(void* p, std::size_t size,
                                           std::size_t align = default_alignment) noexcept {
-        const std::size_t at = number_of(p);
+        const std::size_t at = blocks_.number_of(p);
         const unsigned order = order_for(size, align);
-        if (!detail::is_aligned(p, align) || !is_live(at, size, order)) [[unlikely]] {
+        if (!is_live(p, size, align, order)) [[unlikely]] {
             return refuse(p, size, align);
         }
-        flags_.clear_live(at);
-        count_out(size_of(order));
-        release(at, order);
+        count_out(blocks::size_of(order));
+        blocks_.release(at, order);
         return {};
     }
 
     /// In place where the block shrinks, or where it is a left buddy as often as needed and the
-    /// right ones are free; else O(log n) and a copy. Errors: zero_size, misaligned, double_free,
-    /// foreign_pointer, out_of_memory.
+    /// right ones are free; else O(log n) and a copy. Errors, which take O(n) to find out:
+    /// zero_size, misaligned, double_free, foreign_pointer, out_of_memory.
     [[nodiscard]] result<void*> reallocate(void* p, std::size_t old_size, std::size_t new_size,
                                            std::size_t align = default_alignment) noexcept {
-        const std::size_t at = number_of(p);
-        unsigned order = order_for(old_size, align);
-        if (!detail::is_aligned(p, align) || !is_live(at, old_size, order)) {
+        const unsigned order = order_for(old_size, align);
+        if (!is_live(p, old_size, align, order)) {
             return refuse(p, old_size, align);
         }
         if (new_size == 0) {
             return failure(errc::zero_size);
         }
         const unsigned wanted = order_for(new_size, align);
-        if (wanted > order && !can_grow(at, order, wanted)) {
+        if (!blocks_.resize(blocks_.number_of(p), order, wanted)) {
             return detail::relocate(*this, p, old_size, new_size, align);
         }
-        for (; order < wanted; ++order) {
-            free_.remove(at + size_of(order), order);
-            toggle_pair(at, order);
-            in_use_ += size_of(order);
-        }
-        if (order > wanted) {
-            count_out(size_of(order) - size_of(wanted));
-            divide(at, order, wanted);
-        }
+        count_out(blocks::size_of(order));
+        in_use_ += blocks::size_of(wanted);
         return p;
     }
 
-    /// The allocator then hands out other blocks than the one whose layout was rebuilt, as its
-    /// lists are in another order. O(n). Errors: zero_size; misaligned, also where `p` is not a
-    /// multiple of what `size` is rounded to; foreign_pointer; out_of_memory.
+    /// Unless both are sorted, the allocator then hands out other blocks than the one whose layout
+    /// was rebuilt, as its lists are in another order. O(n). Errors: zero_size; misaligned, also
+    /// where `p` is not a multiple of what `size` is rounded to; foreign_pointer; out_of_memory.
     [[nodiscard]] result<void> allocate_at(void* p, std::size_t size,
                                            std::size_t align = default_alignment) noexcept {
         if (const auto possible = detail::check_request(size, align); !possible) {
             return possible;
         }
-        const unsigned wanted = order_for(size, align);
+        const unsigned order = order_for(size, align);
         if (size > capacity() || align > capacity()) {
             return failure(errc::foreign_pointer);
         }
-        if (!detail::is_aligned(p, align) || !detail::is_aligned(p, MinBlock << wanted)) {
+        if (!detail::is_aligned(p, align) || !detail::is_aligned(p, MinBlock << order)) {
             return failure(errc::misaligned);
         }
-        std::size_t at = number_of(p);
-        if (!contains(at, wanted)) {
+        const std::size_t at = blocks_.number_of(p);
+        if (!blocks_.contains(at, order)) {
             return failure(errc::foreign_pointer);
         }
-        unsigned order = order_of_free(at);
-        if (order == none || order < wanted) {
+        if (!blocks_.take_at(at, order)) {
             return out_of_memory();
         }
-        const std::size_t target = at;
-        at &= ~(size_of(order) - 1);
-        free_.remove(at, order);
-        toggle_pair(at, order);
-        while (order != wanted) {
-            --order;
-            const std::size_t right = at + size_of(order);
-            flags_.toggle_pair(right);
-            free_.push(target < right ? right : at, order);
-            at = target < right ? at : right;
-        }
-        flags_.set_live(at);
-        in_use_ += size_of(wanted);
+        in_use_ += blocks::size_of(order);
         return {};
     }
 
+    /// O(n).
+    void sort_free() noexcept { blocks_.sort_free(); }
+
     /// Bytes; exact.
     [[nodiscard]] std::size_t largest_free() const noexcept {
-        const std::size_t orders = free_.orders_from(0);
+        const std::size_t orders = blocks_.orders_from(0);
         const std::size_t largest =
             orders == 0 ? 0 : MinBlock << (static_cast<unsigned>(std::bit_width(orders)) - 1);
         return largest < default_alignment ? 0 : largest;
     }
 
     /// Whether flags and lists agree. O(n log n).
-    [[nodiscard]] bool invariants_hold() const noexcept {
-        std::size_t live = 0;
-        std::ptrdiff_t free_blocks = 0;
-        std::size_t at = first_;
-        while (at < end()) {
-            unsigned order = order_of_free(at);
-            if (flags_.live(at)) {
-                order = flags_.order_of_live(at);
-                live += size_of(order);
-            } else if (order != none) {
-                ++free_blocks;
-            }
-            if (order == none || !contains(at, order)) {
-                return false;
-            }
-            at += size_of(order);
-        }
-        return live == in_use_ && free_.count(static_cast<unsigned>(std::bit_width(end() - first_)),
-                                              [this](std::size_t block, unsigned order) {
-                                                  return contains(block, order) &&
-                                                         order_of_free(block) == order;
-                                              }) == free_blocks;
-    }
+    [[nodiscard]] bool invariants_hold() const noexcept { return blocks_.are_sound(in_use_); }
 
     [[nodiscard]] allocator_stats stats() const noexcept {
         return {.in_use = in_use_ * MinBlock,
-                .peak = peak() * MinBlock,
+                .peak = (in_use_ > peak_ ? in_use_ : peak_) * MinBlock,
                 .largest_free = largest_free(),
                 .capacity = capacity(),
                 .failures = failures_};
     }
 
 private:
-    using flags = detail::buddy_flags;
-    using lists = detail::buddy_lists<MinBlock>;
-    static constexpr unsigned size_bits = std::numeric_limits<std::size_t>::digits;
-    static constexpr unsigned min_order = static_cast<unsigned>(std::countr_zero(MinBlock));
-    static constexpr std::size_t max_arena = std::size_t{1}
-                                             << detail::lesser(size_bits - 1, min_order + 31);
-    static constexpr unsigned none = size_bits;
+    using blocks = detail::buddy_blocks<MinBlock>;
 
-    [[nodiscard]] static constexpr std::size_t size_of(unsigned order) noexcept {
-        return std::size_t{1} << order;
-    }
-    /// Less than `size_bits`, whatever is asked for.
+    /// Less than the bits of a size, whatever is asked for.
     [[nodiscard]] static constexpr unsigned order_for(std::size_t size,
                                                       std::size_t align) noexcept {
         const std::size_t bytes = align > MinBlock && align > size ? align : size;
         return static_cast<unsigned>(std::bit_width((bytes - 1) / MinBlock));
     }
 
-    /// One beyond the last granule.
-    [[nodiscard]] std::size_t end() const noexcept { return flags_.end(); }
-    [[nodiscard]] std::size_t capacity() const noexcept { return (end() - first_) * MinBlock; }
-    /// Not within the arena if `p` is not, or is not a multiple of MinBlock.
-    [[nodiscard]] std::size_t number_of(const void* p) const noexcept {
-        const auto offset =
-            static_cast<std::size_t>(detail::address_of(p) - detail::address_of(free_.base()));
-        // Rotated, the offset of a misaligned pointer is far outside.
-        return std::rotr(offset, static_cast<int>(min_order)) + free_.number();
-    }
-    /// Whether the block of that order at `at` can be, and is within the arena.
-    [[nodiscard]] bool contains(std::size_t at, unsigned order) const noexcept {
-        return at >= first_ && at < end() && size_of(order) <= end() - at &&
-               (at & (size_of(order) - 1)) == 0;
-    }
-    [[nodiscard]] bool is_live(std::size_t at, std::size_t size, unsigned order) const noexcept {
-        return size != 0 && contains(at, order) && flags_.is_live_block(at, order);
+    [[nodiscard]] std::size_t capacity() const noexcept { return blocks_.count() * MinBlock; }
+    [[nodiscard, gnu::always_inline]] bool
+    is_live(const void* p, std::size_t size, std::size_t align, unsigned order) const noexcept {
+        return detail::is_aligned(p, align) && size != 0 &&
+               blocks_.is_live(blocks_.number_of(p), order);
     }
 
     /// So that an allocation need not look for a new peak: there can be none but where freeing
     /// begins, or now.
     [[gnu::always_inline]] void count_out(std::size_t count) noexcept {
-        peak_ = peak();
+        if (in_use_ > peak_) [[unlikely]] {
+            peak_ = in_use_;
+        }
         in_use_ -= count;
     }
-    [[nodiscard]] std::size_t peak() const noexcept { return in_use_ > peak_ ? in_use_ : peak_; }
     [[nodiscard]] failure out_of_memory() noexcept {
         ++failures_;
         return failure(errc::out_of_memory);
     }
-    [[nodiscard, gnu::noinline, gnu::cold]] result<void*>
-    refuse_to_allocate(std::size_t size, std::size_t align) noexcept {
+    [[nodiscard, gnu::noinline, gnu::cold]] failure refuse_to_allocate(std::size_t size,
+                                                                       std::size_t align) noexcept {
         if (const auto possible = detail::check_request(size, align); !possible) {
             return failure(possible.error());
         }
@@ -273,72 +181,13 @@ private:
         if (!detail::is_aligned(p, align) || !detail::is_aligned(p, MinBlock)) {
             return failure(errc::misaligned);
         }
-        const std::size_t at = number_of(p);
-        return failure(contains(at, 0) && order_of_free(at) != none ? errc::double_free
-                                                                    : errc::foreign_pointer);
+        const std::size_t at = blocks_.number_of(p);
+        return failure(blocks_.contains(at, 0) && blocks_.order_of_free(at) != blocks::none
+                           ? errc::double_free
+                           : errc::foreign_pointer);
     }
 
-    /// The flag of the pair of which the block is one, if there is a right one: false then means
-    /// that both are free or neither.
-    [[gnu::always_inline]] bool toggle_pair(std::size_t at, unsigned order) const noexcept {
-        const std::size_t right = at | size_of(order);
-        return right >= end() || flags_.toggle_pair(right);
-    }
-    /// Makes a block free, joined with its buddy as long as that is free.
-    [[gnu::always_inline]] void release(std::size_t at, unsigned order) noexcept {
-        if (toggle_pair(at, order)) [[likely]] {
-            free_.push(at, order);
-        } else {
-            join(at, order);
-        }
-    }
-    /// Precondition: the buddy is free. Not inlined, so that the fast path saves no registers.
-    [[gnu::noinline]] void join(std::size_t at, unsigned order) noexcept {
-        do {
-            free_.remove(at ^ size_of(order), order);
-            at &= ~size_of(order);
-            ++order;
-        } while (!toggle_pair(at, order));
-        free_.push(at, order);
-    }
-    /// Divides the block of order `from` at `at`, which is in no list, until its first part is of
-    /// order `to`; the other parts are free.
-    [[gnu::always_inline]] void divide(std::size_t at, unsigned from, unsigned to) noexcept {
-        do {
-            --from;
-            flags_.toggle_pair(at + size_of(from));
-            free_.push(at + size_of(from), from);
-        } while (from != to);
-    }
-    [[nodiscard, gnu::noinline]] result<void*> divided(std::size_t at, unsigned from,
-                                                       unsigned to) noexcept {
-        divide(at, from, to);
-        return free_.bytes_of(at);
-    }
-    [[nodiscard]] bool can_grow(std::size_t at, unsigned order, unsigned wanted) const noexcept {
-        while (order < wanted && contains(at, order + 1) && flags_.pair(at + size_of(order))) {
-            ++order;
-        }
-        return order == wanted;
-    }
-    /// Order of the free block that the granule is in, or `none`. O(n).
-    [[nodiscard]] unsigned order_of_free(std::size_t at) const noexcept {
-        for (unsigned order = 0;; ++order) {
-            const std::size_t block = at & ~(size_of(order) - 1);
-            if (!contains(block, order)) {
-                return none;
-            }
-            const std::size_t right = block | size_of(order);
-            if ((right >= end() || flags_.pair(right)) && flags_.none_live(block, order)) {
-                return order;
-            }
-        }
-    }
-
-    lists free_;
-    flags flags_;
-    /// The first granule that blocks can take.
-    std::size_t first_ = 0;
+    blocks blocks_;
     // Granules.
     std::size_t in_use_ = 0;
     std::size_t peak_ = 0;

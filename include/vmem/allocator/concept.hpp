@@ -29,6 +29,9 @@
 /// - `allocate_at(p, size, align)`: makes these very bytes a live block, as if `allocate` had
 ///   chosen them, so that a layout that is known can be built again. Errors: zero_size; misaligned;
 ///   foreign_pointer (not within the arena); out_of_memory (not free).
+/// - `sort_free()`: puts what is free into an order that follows from the layout alone. Two
+///   allocators with the same live blocks that are both sorted then answer all requests alike: so
+///   one that is sorted before its layout is saved can be built again to the same future.
 /// - `largest_free()`: the largest size that `allocate` would grant at `default_alignment`; 0 if
 ///   none.
 /// - The same calls on two arenas that are aligned alike give the same offsets.
@@ -76,6 +79,10 @@ concept has_ram_allocate_at = requires(A& a, void* p, std::size_t n) {
     { a.allocate_at(p, n, n) } -> std::same_as<result<void>>;
 };
 template <class A>
+concept has_ram_sort_free = requires(A& a) {
+    { a.sort_free() } noexcept -> std::same_as<void>;
+};
+template <class A>
 concept has_ram_largest_free = requires(const A& a) {
     { a.largest_free() } noexcept -> std::same_as<std::size_t>;
 };
@@ -92,10 +99,11 @@ concept has_ram_stats = requires(const A& a) {
 
 /// See the contract above.
 template <class A>
-concept ram_allocator = detail::has_arena_constructor<A> && detail::has_ram_allocate<A> &&
-                        detail::has_ram_deallocate<A> && detail::has_ram_reallocate<A> &&
-                        detail::has_ram_allocate_at<A> && detail::has_ram_largest_free<A> &&
-                        detail::has_ram_invariants<A> && detail::has_ram_stats<A>;
+concept ram_allocator =
+    detail::has_arena_constructor<A> && detail::has_ram_allocate<A> &&
+    detail::has_ram_deallocate<A> && detail::has_ram_reallocate<A> &&
+    detail::has_ram_allocate_at<A> && detail::has_ram_sort_free<A> &&
+    detail::has_ram_largest_free<A> && detail::has_ram_invariants<A> && detail::has_ram_stats<A>;
 
 /// Names each member that `A` lacks, one sentence each, on every compiler. Called in the body of
 /// each template that takes a RAM allocator.
@@ -115,6 +123,8 @@ consteval void check_ram_allocator() {
     static_assert(detail::has_ram_allocate_at<A>,
                   "RAM allocator: missing 'result<void> allocate_at(void* p, std::size_t size, "
                   "std::size_t align = default_alignment)'");
+    static_assert(detail::has_ram_sort_free<A>,
+                  "RAM allocator: missing 'void sort_free() noexcept'");
     static_assert(detail::has_ram_largest_free<A>,
                   "RAM allocator: missing 'std::size_t largest_free() const noexcept'");
     static_assert(detail::has_ram_invariants<A>,
@@ -132,6 +142,7 @@ struct ram_allocator_archetype {
                                            std::size_t align);
     [[nodiscard]] result<void> allocate_at(void* p, std::size_t size,
                                            std::size_t align = default_alignment);
+    void sort_free() noexcept;
     [[nodiscard]] std::size_t largest_free() const noexcept;
     [[nodiscard]] bool invariants_hold() const noexcept;
     [[nodiscard]] allocator_stats stats() const noexcept;

@@ -76,9 +76,9 @@ concept has_nonresident_id = requires {
 
 /// - `format(medium, begin, end)`: starts afresh on `[begin, end)`; `open` takes up what was there.
 /// - `settle(medium)`: makes the state on the medium complete, before the medium is flushed.
-/// - `allocate`: zero_size, out_of_memory, misaligned (a malformed request), or the errors of the
-///   medium.
-/// - `deallocate(medium, block)`: foreign_pointer, double_free, or the medium's errors.
+/// - `allocate`: zero_size, out_of_memory, misaligned (a malformed request), corrupt (the state on
+///   the medium is damaged), or the errors of the medium.
+/// - `deallocate(medium, block)`: foreign_pointer, double_free, corrupt, or the medium's errors.
 /// - After an error of the medium the call has taken effect whole or not at all, as its result
 ///   says.
 /// - `largest_free`: largest size that `allocate` grants at alignment 1.

@@ -9,14 +9,14 @@
 
 namespace vmem::detail {
 
-/// Two flags per granule of an arena: a live block starts here; a free block ends here. As no two
-/// free blocks are neighbours, these tell of each block that starts at a known granule whether it
-/// is live, and whether the block before it is free. Nothing else needs to be known of a live
-/// block.
+/// Two flags per granule of an arena: a live block starts here; a free block ends right before it.
+/// As no two free blocks are neighbours, these tell of each block that starts at a known granule
+/// whether it is live, and whether the block before it is free. Nothing else needs to be known of a
+/// live block.
 class block_flags {
     struct group {
-        std::uint32_t starts = 0;
-        std::uint32_t ends = 0;
+        std::uint32_t live = 0;
+        std::uint32_t after_free = 0;
     };
     /// Granules in a group.
     static constexpr std::size_t per_group = 32;
@@ -36,24 +36,25 @@ public:
         }
     }
 
-    [[nodiscard]] bool starts(std::size_t at) const noexcept {
-        return (of(at).starts & bit(at)) != 0;
-    }
-    void set_start(std::size_t at) const noexcept { of(at).starts |= bit(at); }
-    void clear_start(std::size_t at) const noexcept { of(at).starts &= ~bit(at); }
+    /// Whether a live block starts at `at`.
+    [[nodiscard]] bool live(std::size_t at) const noexcept { return is_set(of(at).live, at); }
+    void set_live(std::size_t at) const noexcept { of(at).live |= bit(at); }
+    void clear_live(std::size_t at) const noexcept { of(at).live &= ~bit(at); }
 
-    [[nodiscard]] bool ends(std::size_t at) const noexcept { return (of(at).ends & bit(at)) != 0; }
-    void set_end(std::size_t at) const noexcept { of(at).ends |= bit(at); }
-    void clear_end(std::size_t at) const noexcept { of(at).ends &= ~bit(at); }
+    /// Whether a free block ends right before `at`.
+    [[nodiscard]] bool after_free(std::size_t at) const noexcept {
+        return is_set(of(at).after_free, at);
+    }
+    void set_after_free(std::size_t at) const noexcept { of(at).after_free |= bit(at); }
+    void clear_after_free(std::size_t at) const noexcept { of(at).after_free &= ~bit(at); }
 
     /// The first granule from `at` on that has a flag. Precondition: there is one.
     [[nodiscard]] std::size_t next(std::size_t at) const noexcept {
         std::size_t i = at / per_group;
-        std::uint32_t found =
-            (groups_[i].starts | groups_[i].ends) & (~std::uint32_t{0} << (at % per_group));
+        std::uint32_t found = any_of(i) & (~std::uint32_t{0} << (at % per_group));
         while (found == 0) {
             ++i;
-            found = groups_[i].starts | groups_[i].ends;
+            found = any_of(i);
         }
         return i * per_group + static_cast<unsigned>(std::countr_zero(found));
     }
@@ -62,7 +63,14 @@ private:
     [[nodiscard]] static constexpr std::uint32_t bit(std::size_t at) noexcept {
         return std::uint32_t{1} << (at % per_group);
     }
+    /// Shifted to the right, a flag is one instruction where a processor has one for that.
+    [[nodiscard]] static constexpr bool is_set(std::uint32_t flags, std::size_t at) noexcept {
+        return (flags >> (at % per_group) & 1) != 0;
+    }
     [[nodiscard]] group& of(std::size_t at) const noexcept { return groups_[at / per_group]; }
+    [[nodiscard]] std::uint32_t any_of(std::size_t i) const noexcept {
+        return groups_[i].live | groups_[i].after_free;
+    }
 
     group* groups_ = nullptr;
 };

@@ -15,19 +15,26 @@ namespace vmem::detail {
 /// - pair: exactly one of two buddies is free as a whole. There is one for each pair, where the
 ///   right buddy starts: no granule is that for two pairs. Only pairs of which the right one
 ///   starts within the range have a flag; what is beyond the range is never free.
-/// Within a live block, no flag is set but the one that says so, which tells its order.
+///
+/// Within a live block of less than a word of flags, no flag is set but the one that says so, which
+/// tells its order. A larger one has words of its own, with room for its order, so that it need not
+/// be searched: no live flag is set, the pair flag of its second granule is, and those behind that
+/// are the order. Else that flag is never set without a live flag of one of its two granules.
 class buddy_flags {
     using word = std::size_t;
     static constexpr std::size_t digits = std::numeric_limits<word>::digits;
-    static constexpr unsigned word_order = static_cast<unsigned>(std::countr_zero(digits));
 
     struct group {
         word live = 0;
         word pair = 0;
     };
+    static constexpr word large_mark = 2;
+    static constexpr unsigned large_shift = 2;
 
 public:
     static constexpr std::size_t alignment = alignof(group);
+    /// Blocks of this order are large.
+    static constexpr unsigned word_order = static_cast<unsigned>(std::countr_zero(digits));
     /// Room for the flags, in bytes.
     [[nodiscard]] static constexpr std::size_t bytes_for(std::size_t begin,
                                                          std::size_t end) noexcept {
@@ -45,9 +52,22 @@ public:
 
     [[nodiscard]] std::size_t end() const noexcept { return end_; }
 
-    void set_live(std::size_t at) const noexcept { of(at).live |= bit(at); }
-    void clear_live(std::size_t at) const noexcept { of(at).live &= ~bit(at); }
-    [[nodiscard]] bool live(std::size_t at) const noexcept { return (of(at).live & bit(at)) != 0; }
+    void set_live(std::size_t at, unsigned order) const noexcept {
+        group& flags = of(at);
+        if (order < word_order) [[likely]] {
+            flags.live |= bit(at);
+        } else {
+            flags.pair |= large_mark | word{order} << large_shift;
+        }
+    }
+    void clear_live(std::size_t at, unsigned order) const noexcept {
+        group& flags = of(at);
+        if (order < word_order) [[likely]] {
+            flags.live &= ~bit(at);
+        } else {
+            flags.pair &= large_mark - 1;
+        }
+    }
 
     [[nodiscard]] bool pair(std::size_t right) const noexcept {
         return (of(right).pair & bit(right)) != 0;
@@ -58,14 +78,13 @@ public:
     }
 
     /// Whether `at` is where a live block of that order starts. Precondition: it is a multiple of
-    /// 2^order. One look at a group for orders up to 5 (4 on a 32-bit processor), else
-    /// O(log^2 size).
+    /// 2^order. One look at a group.
     [[nodiscard, gnu::always_inline]] bool is_live_block(std::size_t at,
                                                          unsigned order) const noexcept {
-        if (order >= word_order) [[unlikely]] {
-            return live(at) && order_of_live(at) == order;
-        }
         const group& flags = of(at);
+        if (order >= word_order) [[unlikely]] {
+            return large_order(flags) == order;
+        }
         const std::size_t size = std::size_t{1} << order;
         const word within = bit(size) - 1;
         // The pair flag of its first granule is about this block and its buddy to the left.
@@ -74,25 +93,29 @@ public:
         return (seen & within) == 1 && ((at & size) != 0 || divided || at + 2 * size > end_);
     }
 
-    /// Precondition: a live block starts at `at`. O(log^2 size).
-    [[nodiscard, gnu::noinline]] unsigned order_of_live(std::size_t at) const noexcept {
-        unsigned order = 0;
-        std::size_t size = 1;
-        while ((at & size) == 0 && at + 2 * size <= end_ && !is_divided(at + size, order)) {
-            ++order;
-            size *= 2;
+    /// The order of the live block that starts at `at`, or `none`.
+    [[nodiscard]] unsigned order_of_live(std::size_t at) const noexcept {
+        if (at % digits == 0 && large_order(of(at)) != 0) {
+            return large_order(of(at));
         }
-        return order;
+        unsigned order = 0;
+        while (order < word_order && (at % (word{1} << order) != 0 || !is_live_block(at, order))) {
+            ++order;
+        }
+        return order < word_order ? order : none;
     }
+    static constexpr unsigned none = ~0U;
 
-    /// Whether no live block starts in the block of that order at `at`. O(size).
+    /// Whether no granule of the block of that order at `at` is live. Precondition: no live block
+    /// starts before it and reaches into it. O(size).
     [[nodiscard]] bool none_live(std::size_t at, unsigned order) const noexcept {
         if (order < word_order) {
+            const std::size_t first = at % digits;
             const word within = (word{1} << (std::size_t{1} << order)) - 1;
-            return (of(at).live >> (at % digits) & within) == 0;
+            return (of(at).live >> first & within) == 0 && large_order(of(at)) == 0;
         }
         const std::size_t end = at + (std::size_t{1} << order);
-        while (at != end && of(at).live == 0) {
+        while (at != end && of(at).live == 0 && large_order(of(at)) == 0) {
             at += digits;
         }
         return at == end;
@@ -105,21 +128,10 @@ private:
     [[nodiscard]] group& of(std::size_t at) const noexcept {
         return groups_[at / digits - skipped_];
     }
-
-    /// Whether the block of that order at `at` is free, live, or divided into blocks that are, as
-    /// opposed to a part of a larger live block. Precondition: it is a right buddy, and the left
-    /// one is not free.
-    [[nodiscard]] bool is_divided(std::size_t at, unsigned order) const noexcept {
-        const word flags = (of(at).live | of(at).pair) >> (at % digits);
-        if (order < word_order) {
-            return (flags & ((word{1} << (std::size_t{1} << order)) - 1)) != 0;
-        }
-        // The first block in it is live, or free and then its pair has one that is not.
-        bool found = flags != 0;
-        for (unsigned inner = word_order; inner < order && !found; ++inner) {
-            found = pair(at + (std::size_t{1} << inner));
-        }
-        return found;
+    /// Order of the large live block that starts with the group; 0 if none does.
+    [[nodiscard]] static unsigned large_order(const group& flags) noexcept {
+        const bool is_marked = (flags.pair & large_mark) != 0 && (flags.live & 3) == 0;
+        return is_marked ? static_cast<unsigned>(flags.pair >> large_shift) : 0;
     }
 
     group* groups_ = nullptr;

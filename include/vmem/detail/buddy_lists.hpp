@@ -39,6 +39,13 @@ public:
         std::memset(heads, 0, bytes_for(count));
     }
 
+    /// No block is in a list. O(log n).
+    void clear() noexcept {
+        for (; occupied_ != 0; occupied_ &= occupied_ - 1) {
+            set_head(static_cast<unsigned>(std::countr_zero(occupied_)), 0);
+        }
+    }
+
     [[nodiscard]] std::byte* base() const noexcept { return base_; }
     /// The number of the granule at `base()`.
     [[nodiscard]] std::size_t number() const noexcept { return number_; }

@@ -153,14 +153,19 @@ void move_bounced(vptr<std::byte, HeapTo> to, vptr<const std::byte, HeapFrom> fr
     settle(HeapTo::current().write(to.to_address(), {buffer, n}), to);
 }
 
-/// Before anything is moved. The residency finds all other mistakes, and that the heap is closed.
+/// Before anything is changed: `n` bytes do not run on beyond the end. The residency finds all
+/// other mistakes, and that the heap is closed.
 template <class Byte, class Heap>
 void check_end(vptr<Byte, Heap> p, std::size_t n) noexcept(Heap::nothrow_access) {
+    if (n == 0) {
+        return;
+    }
     const address size = Heap::current().size();
     if (size != 0) {
         settle(check_range(size, p.to_address(), n), p);
     }
 }
+inline void check_end(const std::byte*, std::size_t) noexcept {}
 
 /// `std::memmove` of `n > 0` bytes, for each pair of operands.
 inline void move_runs(std::byte* to, const std::byte* from, std::size_t n) noexcept {

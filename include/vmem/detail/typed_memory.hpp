@@ -4,6 +4,7 @@
 
 #include <vmem/config.hpp>
 #include <vmem/detail/raw_object.hpp>
+#include <vmem/persist/critical_section.hpp>
 #include <vmem/policies.hpp>
 #include <vmem/residency/concept.hpp>
 #include <vmem/result.hpp>
@@ -81,9 +82,9 @@ public:
         if constexpr (std::is_trivially_copyable_v<T>) {
             const auto guard = lock();
             place where;
-            if (residency_.template find<sizeof(T), alignof(T)>(at, where)) [[likely]] {
+            if (find_to_change<T>(at, where)) [[likely]] {
                 *reinterpret_cast<T*>(residency_.use(where)) = value;
-                residency_.mark_dirty(where, sizeof(T));
+                mark_dirty<T>(where);
                 return;
             }
         }
@@ -96,9 +97,9 @@ public:
         {
             const auto guard = lock();
             place where;
-            if (residency_.template find<sizeof(T), alignof(T)>(at, where)) [[likely]] {
+            if (find_to_change<T>(at, where)) [[likely]] {
                 change(*reinterpret_cast<T*>(residency_.use(where)));
-                residency_.mark_dirty(where, sizeof(T));
+                mark_dirty<T>(where);
                 return;
             }
         }
@@ -107,11 +108,11 @@ public:
 
     /// Copies bytes from or to virtual memory. Errors: null_pointer, out_of_range, not_open, the
     /// storage's.
-    [[nodiscard]] result<void> read(address_type from, std::span<std::byte> out) {
+    [[nodiscard]] result<void> read(address from, std::span<std::byte> out) {
         const auto guard = lock();
         return residency_.read(from, out);
     }
-    [[nodiscard]] result<void> write(address_type to, std::span<const std::byte> in) {
+    [[nodiscard]] result<void> write(address to, std::span<const std::byte> in) {
         const auto guard = lock();
         return residency_.write(to, in);
     }
@@ -121,14 +122,16 @@ public:
     [[nodiscard, gnu::always_inline]] T* pin_resident(address_type at, std::size_t& slot) {
         const auto guard = lock();
         place where;
-        if (!residency_.template find<sizeof(T), alignof(T)>(at, where)) [[unlikely]] {
+        if (!find_to_change<T>(at, where)) [[unlikely]] {
             return nullptr;
         }
-        if constexpr (!std::is_const_v<T>) {
-            residency_.mark_dirty(where, sizeof(T));
-        }
+        mark_dirty<T>(where);
         std::byte* const raw = residency_.use(where);
-        residency_.add_pin(where.frame);
+        if constexpr (object_residency<Residency> && !std::is_const_v<T>) {
+            residency_.add_writer(where.frame);
+        } else {
+            residency_.add_pin(where.frame);
+        }
         slot = where.frame;
         return reinterpret_cast<T*>(raw);
     }
@@ -187,9 +190,29 @@ protected:
 
     [[nodiscard, gnu::always_inline]] auto lock() { return scoped_lock<Mutex>(mutex_); }
 
+    /// For what changes more than bytes that are found: puts off a persist as well, if the
+    /// residency has one.
+    [[nodiscard]] auto section() {
+        if constexpr (object_residency<Residency>) {
+            return locked_section(mutex_, residency_.critical());
+        } else {
+            return lock();
+        }
+    }
+
     Residency residency_;
 
 private:
+    class locked_section {
+    public:
+        locked_section(Mutex& mutex, critical_section& critical)
+            : lock_(mutex), critical_(critical) {}
+
+    private:
+        scoped_lock<Mutex> lock_;
+        critical_guard critical_;
+    };
+
     void enter() {
         if (current_ != nullptr) {
             fault(errc::already_open, 0);
@@ -198,6 +221,23 @@ private:
     }
 
     using place = typename Residency::place;
+
+    /// `find` for bytes that are about to change, unless `T` is const. Where a persist may come
+    /// between any two instructions, they must count as unsaved before.
+    template <class T>
+    [[nodiscard, gnu::always_inline]] bool find_to_change(address_type at, place& where) {
+        if constexpr (object_residency<Residency> && !std::is_const_v<T>) {
+            return residency_.template find_unsaved<sizeof(T), alignof(T)>(at, where);
+        } else {
+            return residency_.template find<sizeof(T), alignof(T)>(at, where);
+        }
+    }
+    template <class T>
+    [[gnu::always_inline]] void mark_dirty(place where) {
+        if constexpr (!object_residency<Residency> && !std::is_const_v<T>) {
+            residency_.mark_dirty(where, sizeof(T));
+        }
+    }
 
     template <class T>
     [[nodiscard, gnu::noinline, gnu::cold]] T

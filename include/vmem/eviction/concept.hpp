@@ -22,6 +22,12 @@
 ///   `on_remove`, or leaves the slot where it is when its contents could not be saved.
 /// All are noexcept, allocate nothing and end after O(Slots) steps; `victim` calls `evictable` at
 /// most a constant number of times per held slot.
+///
+/// A policy that wants to recognise what it has let go, or to know more of it, has one more member:
+/// - `on_insert(s, key)`: as `on_insert(s)`, and what slot `s` now holds is called `key`: the same
+///   number whenever it comes in again, and another one for anything else. Pages have their page
+///   number.
+/// Who has no key for what comes in calls `on_insert(s)` even then.
 namespace vmem {
 
 namespace detail {
@@ -46,6 +52,8 @@ template <class P>
 concept has_victim = requires(P& p) {
     { p.victim(any_slot{}) } noexcept -> std::convertible_to<std::size_t>;
 };
+template <class P>
+concept accepts_keys = requires(P& p, std::size_t s, address key) { p.on_insert(s, key); };
 
 } // namespace detail
 
@@ -55,6 +63,12 @@ template <class P>
 concept eviction_policy =
     std::default_initializable<P> && detail::has_on_insert<P> && detail::has_on_access<P> &&
     detail::has_on_remove<P> && detail::has_victim<P>;
+
+/// Whether `P` has the member that tells it what a slot holds.
+template <class P>
+concept remembers_keys = requires(P& p, std::size_t s, address key) {
+    { p.on_insert(s, key) } noexcept -> std::same_as<void>;
+};
 
 /// Names each member that `P` lacks, one sentence each, on every compiler.
 template <class P>
@@ -69,6 +83,20 @@ consteval void check_eviction_policy() {
                   "eviction policy: missing 'void on_remove(std::size_t slot) noexcept'");
     static_assert(detail::has_victim<P>,
                   "eviction policy: missing 'std::size_t victim(auto evictable) noexcept'");
+    static_assert(!detail::accepts_keys<P> || remembers_keys<P>,
+                  "eviction policy: the member that takes a key must be 'void "
+                  "on_insert(std::size_t slot, vmem::address key) noexcept'");
+}
+
+/// Tells `policy` that `slot` now holds `key`, or that it holds something new if that is all that
+/// the policy wants to know.
+template <class P>
+constexpr void insert_with_key(P& policy, std::size_t slot, address key) noexcept {
+    if constexpr (remembers_keys<P>) {
+        policy.on_insert(slot, key);
+    } else {
+        policy.on_insert(slot);
+    }
 }
 
 /// The smallest thing that is an eviction policy: a model to copy from, never called.

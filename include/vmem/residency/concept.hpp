@@ -30,6 +30,20 @@ struct pinned_bytes {
     std::size_t slot;
 };
 
+/// Which bytes of an object: `[offset, offset + size)`.
+struct object_part {
+    std::size_t offset;
+    std::size_t size;
+};
+
+/// What is known of an object.
+struct object_state {
+    bool resident = false;
+    /// Some of it is unsaved.
+    bool dirty = false;
+    bool pinned = false;
+};
+
 /// Counted when the heap has `statistics<true>`.
 struct paging_statistics {
     /// Look-ups of an address, each one element or one contiguous run.
@@ -73,6 +87,15 @@ concept has_reserved = requires(R& r, std::span<std::byte> out, std::span<const 
 template <class R>
 concept residency = storage<R> && detail::has_start<R> && detail::has_pin<R> &&
                     detail::has_copy<R> && detail::has_reserved<R>;
+
+/// A residency that keeps whole objects in slots, can save all of them from an interrupt, and lets
+/// the allocator's state pass by. See `object_cache`.
+template <class R>
+concept object_residency = residency<R> && requires(R& r) {
+    r.critical();
+    r.medium();
+    { r.persist() } -> std::same_as<result<void>>;
+};
 
 /// Names each member that a bound residency lacks.
 template <class R>

@@ -52,9 +52,10 @@ public:
     /// Alignment of raw addresses (bytes): that of the most demanding standard type.
     static constexpr std::size_t frame_alignment = alignof(std::max_align_t);
     /// Pages that can be told apart.
-    static constexpr std::size_t max_pages = detail::lesser(
-        map_type::max_pages,
-        static_cast<std::size_t>((std::numeric_limits<Address>::max)() / PageSize) + 1);
+    static constexpr std::size_t max_pages =
+        static_cast<std::size_t>(detail::lesser<std::uintmax_t>(
+            map_type::max_pages,
+            (std::numeric_limits<Address>::max)() / PageSize + std::uintmax_t{1}));
     /// Pins a frame can have at a time; beyond them there is room for those that `->` adds, which
     /// has no error to return.
     static constexpr std::size_t max_pins = (std::numeric_limits<pin_count>::max)() - 255;
@@ -148,7 +149,7 @@ public:
     constexpr void insert(std::size_t page, std::size_t frame) noexcept {
         tags_[frame] = static_cast<tag>(address_of(page));
         map_.insert(page, frame);
-        eviction_.on_insert(frame);
+        insert_with_key(eviction_, frame, page);
         ++held_;
         if constexpr (spared != 0) {
             newest_[next_newest_] = static_cast<index>(frame);

@@ -6,6 +6,7 @@
 #include <vmem/detail/adapted_storage.hpp>
 #include <vmem/result.hpp>
 #include <vmem/storage/concept.hpp>
+#include <vmem/storage/gathering.hpp>
 
 #include <concepts>
 #include <cstddef>
@@ -61,6 +62,14 @@ public:
         ++counts_.writes;
         const result<void> done = storage_.write(to, in);
         counts_.bytes_written += done ? in.size() : 0;
+        return done;
+    }
+    [[nodiscard]] constexpr result<void> write_gathered(address to, address count, auto& next)
+        requires gathering_storage<Storage>
+    {
+        ++counts_.writes;
+        const result<void> done = storage_.write_gathered(to, count, next);
+        counts_.bytes_written += done ? count : 0;
         return done;
     }
     [[nodiscard]] constexpr result<void> sync() {

@@ -5,6 +5,7 @@
 #include <vmem/config.hpp>
 #include <vmem/result.hpp>
 #include <vmem/storage/concept.hpp>
+#include <vmem/storage/gathering.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -24,6 +25,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 namespace vmem {
@@ -145,7 +147,8 @@ public:
     /// Errors: null_pointer; not_found (a directory of the path is missing, or the file is and is
     /// not to be made); not_a_file (a directory, a device, a pipe); access_denied; read_only (the
     /// file system is); in_use; wrong_size; too_large (for the system's or this library's
-    /// addresses); storage_full, which leaves an empty file; read_failed (any other).
+    /// addresses); storage_full, which leaves an empty file; read_failed or
+    /// write_failed (any other).
     [[nodiscard]] static result<file_storage> open(const char* path, address size,
                                                    file_options options = {}) noexcept {
         if (path == nullptr) {
@@ -238,6 +241,29 @@ public:
         return {};
     }
 
+    /// One `pwritev` for every 16 pieces. Errors: as `write`.
+    [[nodiscard]] result<void> write_gathered(address to, address count, auto& next) {
+        if (const auto fits = detail::check_range(size_, to, count); !fits) {
+            return fits;
+        }
+        if (read_only_ && count != 0) {
+            return failure(errc::read_only);
+        }
+        std::array<iovec, 16> pieces{};
+        for (auto piece = next(); !piece.empty();) {
+            std::size_t held = 0;
+            for (; held < pieces.size() && !piece.empty(); piece = next()) {
+                // The system does not write to what it is told to write out.
+                pieces[held++] = {.iov_base = const_cast<std::byte*>(piece.data()),
+                                  .iov_len = piece.size()};
+            }
+            if (const auto done = write_pieces(to, std::span(pieces).first(held)); !done) {
+                return done;
+            }
+        }
+        return {};
+    }
+
     /// Errors: storage_full, sync_failed. Once it has failed it fails until the file is opened
     /// again: systems forget the data that they could not write, and report success the next time.
     [[nodiscard]] result<void> sync() noexcept {
@@ -259,6 +285,32 @@ private:
     static constexpr std::size_t most_at_once = std::size_t{1} << 30;
 
     file_storage() = default;
+
+    /// Writes all pieces, however few the system takes at a time; `to` becomes their end.
+    [[nodiscard]] result<void> write_pieces(address& to, std::span<iovec> pieces) noexcept {
+        while (!pieces.empty()) {
+            const ssize_t count = detail::uninterrupted([&] {
+                return ::pwritev(file_, pieces.data(), static_cast<int>(pieces.size()),
+                                 static_cast<off_t>(to));
+            });
+            if (count <= 0) {
+                return failure(count == 0 ? errc::write_failed
+                                          : detail::file_error(errno, errc::write_failed));
+            }
+            to += static_cast<address>(count);
+            auto left = static_cast<std::size_t>(count);
+            while (!pieces.empty() && left >= pieces.front().iov_len) {
+                left -= pieces.front().iov_len;
+                pieces = pieces.subspan(1);
+            }
+            if (left != 0) {
+                iovec& rest = pieces.front();
+                rest = {.iov_base = static_cast<std::byte*>(rest.iov_base) + left,
+                        .iov_len = rest.iov_len - left};
+            }
+        }
+        return {};
+    }
 
     /// Locks the file that was opened, and sees that it is what the caller expects.
     [[nodiscard]] result<void> adopt(const char* path, address size, bool make) noexcept {
@@ -307,7 +359,7 @@ private:
     bool sync_failed_ = false;
     address size_ = 0;
 };
-static_assert(storage<file_storage>);
+static_assert(gathering_storage<file_storage>);
 
 } // namespace vmem
 

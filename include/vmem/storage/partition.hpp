@@ -6,6 +6,7 @@
 #include <vmem/detail/adapted_storage.hpp>
 #include <vmem/result.hpp>
 #include <vmem/storage/concept.hpp>
+#include <vmem/storage/gathering.hpp>
 
 #include <cstddef>
 #include <span>
@@ -65,6 +66,14 @@ public:
             return failure(errc::out_of_range);
         }
         return storage_.write(window_.offset + to, in);
+    }
+    [[nodiscard]] constexpr result<void> write_gathered(address to, address count, auto& next)
+        requires gathering_storage<Storage>
+    {
+        if (!detail::lies_within(window_.size, to, count)) {
+            return failure(errc::out_of_range);
+        }
+        return storage_.write_gathered(window_.offset + to, count, next);
     }
     [[nodiscard]] constexpr result<void> sync() { return storage_.sync(); }
     [[nodiscard]] constexpr result<void> erase(address at, address count)

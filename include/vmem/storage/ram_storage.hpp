@@ -5,6 +5,7 @@
 #include <vmem/config.hpp>
 #include <vmem/result.hpp>
 #include <vmem/storage/concept.hpp>
+#include <vmem/storage/gathering.hpp>
 
 #include <array>
 #include <cstddef>
@@ -46,6 +47,16 @@ public:
         return fits;
     }
 
+    [[nodiscard]] result<void> write_gathered(address to, address count, auto& next) {
+        const auto fits = detail::check_range(Size, to, count);
+        for (auto piece = fits ? next() : std::span<const std::byte>(); !piece.empty();
+             piece = next()) {
+            std::memmove(data() + to, piece.data(), piece.size());
+            to += piece.size();
+        }
+        return fits;
+    }
+
     [[nodiscard]] constexpr result<void> sync() noexcept { return {}; }
 
     /// The bytes, aligned for every standard type.
@@ -55,7 +66,8 @@ public:
 private:
     alignas(std::max_align_t) std::array<std::byte, Size> bytes_{};
 };
-static_assert(memory_mapped_storage<ram_storage<1>> && fixed_size_storage<ram_storage<1>>);
+static_assert(memory_mapped_storage<ram_storage<1>> && fixed_size_storage<ram_storage<1>> &&
+              gathering_storage<ram_storage<1>>);
 
 } // namespace vmem
 

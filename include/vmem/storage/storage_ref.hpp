@@ -6,6 +6,7 @@
 #include <vmem/detail/adapted_storage.hpp>
 #include <vmem/result.hpp>
 #include <vmem/storage/concept.hpp>
+#include <vmem/storage/gathering.hpp>
 
 #include <cstddef>
 #include <span>
@@ -31,6 +32,11 @@ public:
     }
     [[nodiscard]] constexpr result<void> write(address to, std::span<const std::byte> in) const {
         return storage_->write(to, in);
+    }
+    [[nodiscard]] constexpr result<void> write_gathered(address to, address count, auto& next) const
+        requires gathering_storage<Storage>
+    {
+        return storage_->write_gathered(to, count, next);
     }
     [[nodiscard]] constexpr result<void> sync() const { return storage_->sync(); }
     [[nodiscard]] constexpr result<void> erase(address at, address count) const

@@ -8,18 +8,42 @@
 #include <cstddef>
 #include <cstdint>
 #include <doctest/doctest.h>
+#include <functional>
 #include <map>
 #include <memory_resource>
 #include <new>
 #include <string>
+#include <tuple>
 #include <type_traits>
+#include <utility>
 #include <vector>
+
+// Where Boost is fetched in parts, this part may be missing.
+#if __has_include(<boost/container/map.hpp>)
+#pragma GCC diagnostic push
+// Older ones call polymorphic_allocator::destroy.
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+#include <boost/container/deque.hpp>
+#include <boost/container/flat_map.hpp>
+#include <boost/container/map.hpp>
+#include <boost/container/string.hpp>
+#include <boost/container/vector.hpp>
+#pragma GCC diagnostic pop
+#define VMEM_TEST_BOOST_CONTAINER
+#endif
 
 namespace {
 
-TEST_CASE_TEMPLATE("memory_resource: containers live in the arena", A, vmem::tlsf_allocator<>,
-                   vmem::buddy_allocator<>, vmem::linked_list_allocator<>) {
-    alignas(64) static std::array<std::byte, 64 * 1024> arena;
+using all_allocators =
+    std::tuple<vmem::tlsf_allocator<>, vmem::tlsf_allocator<64UL * 1024>, vmem::buddy_allocator<>,
+               vmem::linked_list_allocator<vmem::first_fit>,
+               vmem::linked_list_allocator<vmem::best_fit>>;
+
+// A table of functions, and a pointer to the allocator.
+static_assert(sizeof(vmem::memory_resource<vmem::tlsf_allocator<>>) == 2 * sizeof(void*));
+
+TEST_CASE_TEMPLATE_DEFINE("memory_resource: containers live in the arena", A, containers) {
+    alignas(64) static std::array<std::byte, 64UL * 1024> arena;
     A allocator(arena);
     {
         vmem::memory_resource resource(allocator);
@@ -40,6 +64,51 @@ TEST_CASE_TEMPLATE("memory_resource: containers live in the arena", A, vmem::tls
     }
     CHECK(allocator.stats().in_use == 0);
 }
+
+TEST_CASE_TEMPLATE_APPLY(containers, all_allocators);
+
+#if defined(VMEM_TEST_BOOST_CONTAINER)
+template <class T>
+using pmr = std::pmr::polymorphic_allocator<T>;
+using boost_string = boost::container::basic_string<char, std::char_traits<char>, pmr<char>>;
+
+TEST_CASE_TEMPLATE_DEFINE("memory_resource: containers of Boost live in the arena", A,
+                          boost_containers) {
+    alignas(64) static std::array<std::byte, 64UL * 1024> arena;
+    A allocator(arena);
+    {
+        vmem::memory_resource resource(allocator);
+        boost::container::vector<int, pmr<int>> numbers(pmr<int>{&resource});
+        boost::container::deque<int, pmr<int>> queue(pmr<int>{&resource});
+        boost::container::map<int, boost_string, std::less<>,
+                              pmr<std::pair<const int, boost_string>>>
+            names(pmr<std::pair<const int, boost_string>>{&resource});
+        boost::container::flat_map<int, int, std::less<>, pmr<std::pair<int, int>>> squares(
+            pmr<std::pair<int, int>>{&resource});
+        for (int i = 0; i < 200; ++i) {
+            numbers.push_back(i);
+            queue.push_front(i);
+            squares[i] = i * i;
+            names.erase(i % 50);
+            names.emplace(
+                i % 50, boost_string(static_cast<std::size_t>(i) + 20, 'x', pmr<char>{&resource}));
+        }
+        CHECK(numbers[199] == 199);
+        CHECK(queue.front() == 199);
+        CHECK(queue.back() == 0);
+        CHECK(squares.at(14) == 196);
+        CHECK(names.size() == 50);
+        CHECK(names.at(7).size() == 157 + 20);
+        const auto* const in_arena = reinterpret_cast<const std::byte*>(names.at(7).data());
+        CHECK(in_arena >= arena.data());
+        CHECK(in_arena < arena.data() + arena.size());
+        CHECK(allocator.stats().in_use > 8000);
+        CHECK(allocator.invariants_hold());
+    }
+    CHECK(allocator.stats().in_use == 0);
+}
+TEST_CASE_TEMPLATE_APPLY(boost_containers, all_allocators);
+#endif
 
 TEST_CASE("memory_resource: alignment and empty requests") {
     alignas(64) static std::array<std::byte, 8192> arena;

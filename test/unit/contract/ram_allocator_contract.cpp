@@ -18,7 +18,7 @@ using vmem::default_alignment;
 using vmem::errc;
 using vmem::failure;
 using vmem::result;
-using sound = vmem::tlsf_allocator<64 * 1024>;
+using sound = vmem::tlsf_allocator<64UL * 1024>;
 
 template <class A>
 [[nodiscard]] std::string
@@ -119,10 +119,8 @@ struct gives_twice : sound {
         return last_;
     }
     [[nodiscard]] result<void> deallocate(void* p, std::size_t size, std::size_t align) {
-        if (given_ != 0 && p == *last_ && --given_ != 0) {
-            return {};
-        }
-        return sound::deallocate(p, size, align);
+        given_ -= given_ != 0 && p == *last_ ? 1 : 0;
+        return given_ != 0 && p == *last_ ? result<void>{} : sound::deallocate(p, size, align);
     }
     /// It believes that it has done nothing wrong.
     [[nodiscard]] allocator_stats stats() const noexcept {
@@ -210,6 +208,24 @@ TEST_CASE("ram_allocator_contract: reallocate and allocate_at") {
     CHECK(fault_of<moves_when_it_shrinks>() == "a block must shrink in place");
     CHECK(fault_of<agrees_to_any_place>() == "bytes of a live block must be out_of_memory");
     CHECK(fault_of<sound>({.operations = 4000, .goes_on_alike_when_rebuilt = true}) != "none");
+}
+
+struct sorts_nothing : sound {
+    using sound::sound;
+    static void sort_free() noexcept {}
+};
+struct sees_no_arena : sound {
+    using sound::sound;
+    [[nodiscard]] result<void> allocate_at(void* p, std::size_t size,
+                                           std::size_t align = default_alignment) {
+        const auto taken = sound::allocate_at(p, size, align);
+        return !taken && size > 64UL * 1024 ? failure(errc::double_free) : taken;
+    }
+};
+
+TEST_CASE("ram_allocator_contract: an allocator that is built again") {
+    CHECK(fault_of<sorts_nothing>() == "two allocators that are driven alike must answer alike");
+    CHECK(fault_of<sees_no_arena>() == "a place beyond the arena must be a foreign_pointer");
 }
 
 /// Skips every 1000th request of all allocators of this type together.

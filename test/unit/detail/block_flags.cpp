@@ -18,22 +18,22 @@ TEST_CASE("block_flags: each flag is one of its own") {
     memory.fill(std::byte{0xFF});
     const block_flags flags(memory.data(), last);
     for (std::size_t at = 0; at <= last; ++at) {
-        REQUIRE_FALSE(flags.starts(at));
-        REQUIRE_FALSE(flags.ends(at));
+        REQUIRE_FALSE(flags.live(at));
+        REQUIRE_FALSE(flags.after_free(at));
     }
     for (std::size_t at = 0; at <= last; ++at) {
-        flags.set_start(at);
+        flags.set_live(at);
         for (std::size_t other = 0; other <= last; ++other) {
-            REQUIRE(flags.starts(other) == (other == at));
-            REQUIRE_FALSE(flags.ends(other));
+            REQUIRE(flags.live(other) == (other == at));
+            REQUIRE_FALSE(flags.after_free(other));
         }
-        flags.clear_start(at);
-        flags.set_end(at);
+        flags.clear_live(at);
+        flags.set_after_free(at);
         for (std::size_t other = 0; other <= last; ++other) {
-            REQUIRE(flags.ends(other) == (other == at));
-            REQUIRE_FALSE(flags.starts(other));
+            REQUIRE(flags.after_free(other) == (other == at));
+            REQUIRE_FALSE(flags.live(other));
         }
-        flags.clear_end(at);
+        flags.clear_after_free(at);
     }
 }
 
@@ -41,11 +41,11 @@ TEST_CASE("block_flags: the next flag of either kind") {
     constexpr std::size_t last = 200;
     alignas(block_flags::alignment) std::array<std::byte, block_flags::bytes_for(last)> memory;
     const block_flags flags(memory.data(), last);
-    flags.set_start(200);
+    flags.set_live(200);
     CHECK(flags.next(0) == 200);
-    flags.set_end(70);
-    flags.set_start(31);
-    flags.set_start(32);
+    flags.set_after_free(70);
+    flags.set_live(31);
+    flags.set_live(32);
     CHECK(flags.next(0) == 31);
     CHECK(flags.next(31) == 31);
     CHECK(flags.next(32) == 32);

@@ -49,6 +49,17 @@ TEST_CASE_FIXTURE(fixture, "buddy_lists: a block leaves from anywhere") {
     }
 }
 
+TEST_CASE_FIXTURE(fixture, "buddy_lists: is emptied") {
+    free.push(101, 0);
+    free.push(102, 1);
+    free.push(104, 1);
+    free.clear();
+    CHECK(free.orders_from(0) == 0);
+    CHECK(free.count(7, any) == 0);
+    free.push(102, 1);
+    CHECK(free.count(7, any) == 1);
+}
+
 TEST_CASE_FIXTURE(fixture, "buddy_lists: damage is found") {
     free.push(101, 1);
     free.push(102, 1);

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: BSL-1.0
+#ifndef VMEM_DETAIL_OBJECT_HEAP_HPP
+#define VMEM_DETAIL_OBJECT_HEAP_HPP
+
+#include <vmem/allocator/concept.hpp>
+#include <vmem/allocator/nonresident_concept.hpp>
+#include <vmem/config.hpp>
+#include <vmem/persist/critical_section.hpp>
+#include <vmem/residency/concept.hpp>
+#include <vmem/result.hpp>
+#include <vmem/storable.hpp>
+#include <vmem/unique_vptr.hpp>
+#include <vmem/vptr.hpp>
+
+#include <cstddef>
+#include <new>
+#include <type_traits>
+#include <utility>
+
+namespace vmem::detail {
+
+/// What a `Heap` has more if its residency keeps whole objects; without one, nothing.
+template <class Heap, class Residency, class PersistHandler>
+class object_heap {
+protected:
+    void note_granted() noexcept {}
+};
+
+template <class Heap, class Residency, class PersistHandler>
+    requires object_residency<Residency>
+class object_heap<Heap, Residency, PersistHandler> {
+public:
+    /// See `object_images`.
+    static constexpr auto worst_case_persist = Residency::worst_case_persist;
+    static constexpr auto worst_case_access = Residency::worst_case_access;
+
+    /// Constructs a `T` in RAM. The storage grants its room; what is in it is written there when it
+    /// leaves RAM, or is flushed. Errors: larger_than_arena; no_free_frame (what is pinned leaves
+    /// no room in RAM); over_dirty_limit (what is pinned for writing leaves too little of it);
+    /// out_of_memory; not_open; the storage's.
+    ///
+    /// Of an object that is larger than the dirty limit nothing is ever unsaved here: it is written
+    /// at once, and a persist waits for that.
+    template <class T, class... Args>
+        requires(!std::is_array_v<T>)
+    [[nodiscard]] result<unique_vptr<T, Heap>> make_unique(Args&&... args) {
+        return make_object<T, T>(
+            1, [&](T* room) { ::new (static_cast<void*>(room)) T(std::forward<Args>(args)...); });
+    }
+    /// The same for an array of `count` elements, each value-initialised. Errors also: zero_size.
+    template <class Array>
+        requires std::is_unbounded_array_v<Array>
+    [[nodiscard]] result<unique_vptr<Array, Heap>> make_unique(std::size_t count) {
+        using element = std::remove_extent_t<Array>;
+        return make_object<Array, element>(count, [count](element* room) {
+            for (std::size_t n = 0; n < count; ++n) {
+                ::new (static_cast<void*>(room + n)) element();
+            }
+        });
+    }
+    /// Owns what `make`, or `unique_vptr::release`, gave. Precondition: nothing else does, and it
+    /// is a `T`, or that many of them.
+    template <class T>
+    [[nodiscard]] unique_vptr<T, Heap> adopt(vptr<T, Heap> p) noexcept {
+        return unique_vptr<T, Heap>(p, 1, Residency::frame_count);
+    }
+    template <class T>
+    [[nodiscard]] unique_vptr<T[], Heap> adopt(vptr<T, Heap> p, std::size_t count) noexcept {
+        return unique_vptr<T[], Heap>(p, count, Residency::frame_count);
+    }
+
+    /// Bytes that a persist would have to save, with a slot for each object that is not saved; at
+    /// most that of `dirty_limit<>`.
+    [[nodiscard]] std::size_t dirty_bytes() noexcept { return self().residency_.dirty_bytes(); }
+
+    /// Saves all that is unsaved, in one sequential write and one sync, and calls the handler of
+    /// `on_persisted<>`. For an interrupt or a signal, at any instruction: while the heap is being
+    /// changed the persist is put off until that is done, and the result is good. Errors: not_open,
+    /// the storage's. At most `worst_case_persist`.
+    result<void> persist() {
+        critical_section& critical = self().residency_.critical();
+        if (critical.is_active()) {
+            critical.queue(&persist_current);
+            return {};
+        }
+        const critical_guard guard(critical);
+        const auto outcome = self().residency_.persist();
+        PersistHandler{}(outcome);
+        return outcome;
+    }
+    /// Whether a persist would be put off now.
+    [[nodiscard]] bool is_busy() noexcept { return self().residency_.critical().is_active(); }
+    /// Has `action` called when it would not be any more.
+    void when_idle(critical_section::action action) noexcept {
+        self().residency_.critical().queue(action);
+    }
+
+    /// After the RAM of the residency was lost: brings each object that was resident at the last
+    /// persist back to where it was, pinned and unsaved as it was, so that the program may go on
+    /// from there. What is unsaved stays safe in the image until it is saved in its place. Errors:
+    /// as `open`, and geometry_mismatch if the heap is elsewhere in RAM; then it is not open.
+    [[nodiscard]] result<void> restore() {
+        const critical_guard guard(self().residency_.critical());
+        const auto restored = self().restore_image();
+        if (!restored) {
+            self().residency_.stop();
+        }
+        return restored;
+    }
+
+    // For `unique_vptr`.
+
+    [[nodiscard, gnu::always_inline]] std::byte* pin_known(std::size_t slot,
+                                                           typename Residency::address_type at) {
+        const auto guard = self().lock();
+        return self().residency_.pin_known(slot, at);
+    }
+    [[nodiscard]] result<pinned_bytes> pin_object(typename Residency::address_type at,
+                                                  std::size_t size, object_part part, access how) {
+        const auto guard = self().section();
+        return self().residency_.pin_object(at, size, part, how);
+    }
+    [[nodiscard]] result<void> save_object(typename Residency::address_type at) {
+        const auto guard = self().section();
+        return self().residency_.save_object(at);
+    }
+    [[nodiscard]] result<void> unload_object(typename Residency::address_type at) {
+        const auto guard = self().section();
+        return self().residency_.unload_object(at);
+    }
+    [[nodiscard]] object_state state_of(typename Residency::address_type at) {
+        const auto guard = self().section();
+        return self().residency_.state_of(at);
+    }
+
+protected:
+    /// What was freed before is granted anew, or written down.
+    void note_granted() noexcept { self().residency_.note_freed(0); }
+
+    /// Frees a block, and forgets what is resident of it. Errors: pinned; the allocator's.
+    [[nodiscard]] result<void> release_object(address block) {
+        auto& residency = self().residency_;
+        if (residency.state_of(static_cast<typename Residency::address_type>(block)).pinned) {
+            return failure(errc::pinned);
+        }
+        // Only the allocator knows how large the block was.
+        address before = 0;
+        if (residency.has_views()) {
+            const auto stats = self().allocator_.stats(residency.medium());
+            if (!stats) {
+                return failure(stats.error());
+            }
+            before = stats->in_use;
+        }
+        const auto freed = self().allocator_.deallocate(residency.medium(), block);
+        if (freed) {
+            const auto stats = before != 0 ? self().allocator_.stats(residency.medium())
+                                           : result<nonresident_stats>();
+            residency.forget(block, stats && before != 0 ? before - stats->in_use : 1);
+            residency.note_freed(block);
+        }
+        return freed;
+    }
+
+private:
+    [[nodiscard]] Heap& self() noexcept { return static_cast<Heap&>(*this); }
+
+    static void persist_current() {
+        if (Heap::alive()) {
+            static_cast<void>(Heap::current().persist());
+        }
+    }
+
+    template <class T, class Element, class Construct>
+    [[nodiscard]] result<unique_vptr<T, Heap>> make_object(std::size_t count, Construct construct) {
+        check_storable<Element>();
+        static_assert(alignof(Element) <= default_alignment,
+                      "make_unique: T is aligned more strictly than the arena");
+        if (count == 0) {
+            return failure(errc::zero_size);
+        }
+        if (self().is_open() && count > self().residency_.largest_object() / sizeof(Element)) {
+            return failure(errc::larger_than_arena);
+        }
+        const std::size_t size = count * sizeof(Element);
+        if (Residency::can_be_unsaved(size)) {
+            return make_pinned<T, Element>(count, construct);
+        }
+        const critical_guard guard(self().residency_.critical());
+        return make_pinned<T, Element>(count, construct);
+    }
+
+    template <class T, class Element, class Construct>
+    [[nodiscard]] result<unique_vptr<T, Heap>> make_pinned(std::size_t count, Construct construct) {
+        const std::size_t size = count * sizeof(Element);
+        const auto room = make_room(size, alignof(Element));
+        if (!room) {
+            return failure(room.error());
+        }
+        {
+            unfinished block{self(), *room};
+            construct(reinterpret_cast<Element*>(room->held.data));
+            if (!Residency::can_be_unsaved(size)) {
+                if (const auto saved = self().residency_.save_new(room->held); !saved) {
+                    return failure(saved.error());
+                }
+            }
+            block.finished = true;
+        }
+        return unique_vptr<T, Heap>(vptr<Element, Heap>::from_address(room->at), count,
+                                    room->held.slot);
+    }
+
+    struct new_object {
+        address at;
+        pinned_bytes held;
+    };
+    /// Unpins a new object; frees it as well if it is not constructed, even because of an
+    /// exception.
+    struct unfinished {
+        Heap& heap;
+        const new_object& room;
+        bool finished = false;
+
+        ~unfinished() {
+            const auto guard = heap.section();
+            heap.residency_.unpin(room.held.slot);
+            if (!finished) {
+                static_cast<void>(heap.release_object(room.at));
+            }
+        }
+    };
+
+    [[nodiscard]] result<new_object> make_room(std::size_t size, std::size_t align) {
+        const auto guard = self().section();
+        const auto block = self().grant_block({.size = size, .align = align, .within = 0});
+        if (!block) {
+            return failure(block.error());
+        }
+        const auto held =
+            self().residency_.create(static_cast<typename Residency::address_type>(*block), size);
+        if (!held) {
+            static_cast<void>(release_object(*block));
+            return failure(held.error());
+        }
+        return new_object{.at = *block, .held = *held};
+    }
+};
+
+} // namespace vmem::detail
+
+#endif
