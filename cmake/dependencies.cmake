@@ -86,8 +86,13 @@ endfunction()
 macro(vmem_find_core_dependencies)
   set(VMEM_CORE_DEPENDENCIES "")
   if(VMEM_NEEDS_BOOST)
-    # Fetched, Boost has a target per library; found, it has one for all headers.
-    vmem_require(Boost Boost::intrusive Boost::headers)
+    # Fetched, Boost has a target per library; found, it has one for all headers. A user's project may do
+    # without: then <vmem/vmem.hpp> has no linked_list_allocator.
+    if(VMEM_REQUIRE_BOOST)
+      vmem_require(Boost Boost::intrusive Boost::headers)
+    else()
+      vmem_find(Boost Boost::intrusive Boost::headers)
+    endif()
     list(APPEND VMEM_CORE_DEPENDENCIES ${VMEM_FOUND_TARGET})
   endif()
   # Only where the standard library has no std::expected; vmem decides by its feature test macro.

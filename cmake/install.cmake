@@ -21,4 +21,8 @@ write_basic_package_version_file(
   "${PROJECT_BINARY_DIR}/vmemConfigVersion.cmake" COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
 install(FILES "${PROJECT_BINARY_DIR}/vmemConfig.cmake" "${PROJECT_BINARY_DIR}/vmemConfigVersion.cmake"
         DESTINATION "${package_directory}")
+configure_file(cmake/vmem.pc.in "${PROJECT_BINARY_DIR}/vmem.pc" @ONLY)
+install(FILES "${PROJECT_BINARY_DIR}/vmem.pc" DESTINATION "${CMAKE_INSTALL_DATADIR}/pkgconfig")
+# `source <prefix>/share/vmem/debug/vmem_gdb.py` in GDB.
+install(DIRECTORY debug DESTINATION "${CMAKE_INSTALL_DATADIR}/vmem" FILES_MATCHING PATTERN "vmem*")
 install(FILES LICENSE DESTINATION "${CMAKE_INSTALL_DOCDIR}")

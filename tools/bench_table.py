@@ -12,6 +12,9 @@ Counters of the `vmem` variant say what is allowed:
     target     the largest ratio to the yardstick
     target_ns  the most nanoseconds beyond the yardstick
 With --strict, the exit code is 1 if one is over its target.
+
+What is not a time is an aggregate with `value` and `unit`, and perhaps `least`; one that is less than
+that comes with an error.
 """
 
 import argparse
@@ -61,17 +64,29 @@ def split(name):
 def load(files):
     found = {}
     errors = []
+    figures = []
     for file in files:
         with open(file, encoding="utf-8") as stream:
             text = stream.read()
         for run in json.loads(text)["benchmarks"] if text.strip() else []:  # Empty: none was wanted.
             if run.get("run_type") == "aggregate":
+                if "value" in run:
+                    figures.append(figure(run))
                 continue
             if run.get("error_occurred"):
                 errors.append(f"{run['name']}: {run.get('error_message', 'failed')}")
                 continue
             found.setdefault(split(run["run_name"]), Measurement()).add(run)
-    return found, errors
+    return found, errors, figures
+
+
+def figure(run):
+    """The row of what is not a time."""
+    area, what, _, arguments = split(run["run_name"])
+    value = f"{run['value']:.1f}".removesuffix(".0") + f" {run.get('unit', '')}"
+    least = f">= {run['least']:g}" if "least" in run else ""
+    verdict = ("ok" if run["value"] >= run["least"] else "over") if least else ""
+    return (area, shown(what, arguments), value.strip(), "", "", least, verdict)
 
 
 def rows(found):
@@ -146,8 +161,8 @@ def main():
     parser.add_argument("files", nargs="+", help="JSON files that Google Benchmark wrote")
     parser.add_argument("--strict", action="store_true", help="exit 1 if one is over its target")
     options = parser.parse_args()
-    found, errors = load(options.files)
-    table = list(rows(found))
+    found, errors, figures = load(options.files)
+    table = [*rows(found), *figures]
     print_table(table)
     for error in errors:
         print(f"error: {error}")

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-SOURCES = ("include", "test", "examples", "bench", "tools")
+SOURCES = ("include", "test", "test_package", "examples", "bench", "tools")
 
 # What a header for bare metal does not include.
 HEAVY = {"algorithm", "any", "cassert", "cstdio", "cstdlib", "deque", "filesystem", "format", "fstream",

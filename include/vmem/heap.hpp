@@ -4,6 +4,7 @@
 
 #include <vmem/allocator/nonresident_concept.hpp>
 #include <vmem/config.hpp>
+#include <vmem/detail/bound_residency.hpp>
 #include <vmem/detail/object_heap.hpp>
 #include <vmem/detail/raw_object.hpp>
 #include <vmem/detail/typed_memory.hpp>
@@ -30,31 +31,6 @@ namespace vmem {
 
 namespace detail {
 
-/// A residency for a storage, and what the policies say of it.
-template <class Residency, class Storage, class... Policies>
-struct bound_residency {
-    using address_type = typename policy<address_policy, address_bits<32>, Policies...>::type;
-    static constexpr bool counts = policy<statistics_policy, statistics<false>, Policies...>::value;
-    static constexpr std::size_t limit =
-        policy<dirty_policy, dirty_limit<static_cast<std::size_t>(-1)>, Policies...>::value;
-
-    template <class R>
-    static auto bind() {
-        if constexpr (requires {
-                          typename R::template bind_limited<Storage, address_type, counts, limit>;
-                      }) {
-            return std::type_identity<
-                typename R::template bind_limited<Storage, address_type, counts, limit>>{};
-        } else {
-            static_assert(policy_count<dirty_policy, Policies...> == 0 &&
-                              policy_count<persisted_policy, Policies...> == 0,
-                          "heap: dirty_limit<> and on_persisted<> need resident_objects<>");
-            return std::type_identity<typename R::template bind<Storage, address_type, counts>>{};
-        }
-    }
-    using type = typename decltype(bind<Residency>())::type;
-};
-
 /// The typed memory of a composition: its bound residency, and what its policies choose.
 template <class Storage, class Residency, class Allocator, class... Policies>
 using heap_memory =
@@ -62,15 +38,6 @@ using heap_memory =
                  typename bound_residency<Residency, Storage, Policies...>::type,
                  typename policy<locking_policy, locking<no_lock>, Policies...>::type,
                  typename policy<fault_policy, on_fault<trap_on_fault>, Policies...>::type>;
-
-template <class Residency>
-struct medium_of {
-    using type = Residency;
-};
-template <object_residency Residency>
-struct medium_of<Residency> {
-    using type = typename Residency::medium_type;
-};
 
 } // namespace detail
 

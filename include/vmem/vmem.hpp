@@ -23,12 +23,19 @@
 #include <vmem/container/list.hpp>
 #include <vmem/container/queue.hpp>
 #include <vmem/cstring.hpp>
+#include <vmem/eviction/arc.hpp>
 #include <vmem/eviction/clock.hpp>
+#include <vmem/eviction/clock_bits.hpp>
 #include <vmem/eviction/concept.hpp>
 #include <vmem/eviction/fifo.hpp>
+#include <vmem/eviction/lirs.hpp>
 #include <vmem/eviction/lru.hpp>
+#include <vmem/eviction/priority.hpp>
 #include <vmem/eviction/random.hpp>
+#include <vmem/eviction/s3_fifo.hpp>
 #include <vmem/eviction/sieve.hpp>
+#include <vmem/eviction/tiny_lfu.hpp>
+#include <vmem/eviction/two_queue.hpp>
 #include <vmem/fwd.hpp>
 #include <vmem/heap.hpp>
 #include <vmem/persist/crc32c.hpp>
@@ -41,6 +48,7 @@
 #include <vmem/ranges.hpp>
 #include <vmem/residency/concept.hpp>
 #include <vmem/residency/frame_table.hpp>
+#include <vmem/residency/object_access.hpp>
 #include <vmem/residency/object_arena.hpp>
 #include <vmem/residency/object_cache.hpp>
 #include <vmem/residency/object_images.hpp>

@@ -803,8 +803,10 @@ class buddy_blocks {
     using flags = buddy_flags;
     using lists = buddy_lists<MinBlock>;
     static constexpr unsigned min_order = static_cast<unsigned>(std::countr_zero(MinBlock));
-    static constexpr std::size_t max_arena =
-        std::size_t{1} << lesser(std::numeric_limits<std::size_t>::digits - 1, min_order + 31);
+    /// What the numbers of granules reach, and what the links of free blocks do.
+    static constexpr std::size_t max_arena = static_cast<std::size_t>(lesser(
+        std::uint64_t{1} << lesser(std::numeric_limits<std::size_t>::digits - 1, min_order + 31),
+        lists::max_arena));
 
 public:
     /// No order.
@@ -1041,9 +1043,9 @@ namespace vmem {
 /// power of two. They are enough to know the size of each live block, so that every double free,
 /// foreign pointer and wrong size (but those that round to the same block) is found out.
 ///
-/// `MinBlock` (bytes): a power of two, at least 8. Of an arena above MinBlock * 2^31, no more is
-/// used. State: in the arena, the bits and one link for each order of blocks; in the object, eleven
-/// words.
+/// `MinBlock` (bytes): a power of two, at least 8. Of an arena above MinBlock * 2^31 bytes or
+/// 32 GiB, no more is used. State: in the arena, the bits and one link for each order of blocks; in
+/// the object, eleven words.
 ///
 /// With n = arena / MinBlock, each function is O(log n) unless it says otherwise.
 template <std::size_t MinBlock = 16>
@@ -4048,7 +4050,7 @@ public:
         const std::size_t wanted = class_above(size);
         std::size_t at = wanted / digits;
         if (at >= occupied_.size()) {
-            return {0, 0};
+            return first_of_own_class(base, size);
         }
         bits fits = occupied_[at] & (~bits{0} << (wanted % digits));
         if (fits == 0) {
@@ -6565,6 +6567,7 @@ public:
         }
         return copy.get();
     }
+    /// Replaces an element. Errors: out_of_range, those of the heap's `write`.
     [[nodiscard]] result<void> set(std::size_t index, const T& value) {
         if (index >= N) {
             return failure(errc::out_of_range);
@@ -7076,112 +7079,181 @@ template <detail::text_source A, detail::text_source B>
 } // namespace vmem
 
 // ========================================================================================
-// vmem/detail/slot_list.hpp
-#define VMEM_DETAIL_SLOT_LIST_HPP
+// vmem/detail/fingerprint.hpp
+#define VMEM_DETAIL_FINGERPRINT_HPP
 
 /// \file
-/// What eviction policies remember of slots `0..Slots-1`: an order (`slot_list`), or only which are
-/// held (`slot_set`). Empty is all zero bytes in both, so that a static policy lies in .bss and
-/// needs no initial values in flash.
+/// How policies remember the keys of what has left: two bytes each.
 namespace vmem::detail {
 
-/// A doubly linked list of slots. Its links are slot indices, not pointers: 2 * (Slots + 1) indices
-/// of one byte each up to 255 slots, of two bytes up to 65535. Copying it copies the order. All
-/// operations but `find_from_back` are O(1).
-template <std::size_t Slots>
-class slot_list {
-    static_assert(Slots >= 1, "slot_list: needs at least one slot");
+/// What is kept of a key; 0 stands for no key.
+using fingerprint = std::uint16_t;
+
+/// Keys below 65535 have fingerprints of their own. Two others have the same one with a probability
+/// of 1/65535; then a policy takes what comes in for something that it let go before, and gives it
+/// the wrong rank.
+[[nodiscard]] constexpr fingerprint fingerprint_of(address key) noexcept {
+    std::uint64_t high = std::uint64_t{key} >> 16U;
+    // Multiplicative hashing (Knuth, TAOCP 3, 6.4) by 2^64 divided by the golden ratio.
+    high = (high * 0x9E3779B97F4A7C15U) >> 48U;
+    const auto folded = static_cast<fingerprint>((key ^ high) & 0xFFFFU);
+    return static_cast<fingerprint>(folded == 0xFFFFU ? folded : folded + 1U);
+}
+
+/// The last `Count` fingerprints, whatever became of them since: what is taken out leaves a hole
+/// until its time is over. RAM: two bytes each, and one index.
+template <std::size_t Count>
+class recent_fingerprints {
+    static_assert(Count >= 1);
 
 public:
-    /// Precondition: `slot` is not in the list.
-    constexpr void push_front(std::size_t slot) noexcept {
-        const node here = node_of(slot);
-        const node front = nodes_[sentinel].toward_back;
-        nodes_[here] = {sentinel, front};
-        nodes_[front].toward_front = here;
-        nodes_[sentinel].toward_back = here;
-    }
-
-    /// Precondition: `slot` is in the list.
-    constexpr void erase(std::size_t slot) noexcept {
-        const links here = nodes_[node_of(slot)];
-        nodes_[here.toward_front].toward_back = here.toward_back;
-        nodes_[here.toward_back].toward_front = here.toward_front;
-    }
-
-    /// Precondition: `slot` is in the list. One comparison where it is in front already.
-    constexpr void move_to_front(std::size_t slot) noexcept {
-        if (nodes_[sentinel].toward_back == node_of(slot)) {
-            return;
+    /// Forgets the oldest one. No fingerprint is remembered as none. O(1).
+    constexpr void push(fingerprint print) noexcept {
+        if (print != 0) {
+            ring_[next_] = print;
+            next_ = static_cast<index>(next_ + std::size_t{1} < Count ? next_ + 1U : 0U);
         }
-        erase(slot);
-        push_front(slot);
     }
-
-    /// The slot at the back, or `Slots` where the list is empty.
-    [[nodiscard]] constexpr std::size_t back() const noexcept {
-        return slot_of(nodes_[sentinel].toward_front);
-    }
-
-    /// The neighbour of `slot` on the way from the back to the front, or `Slots` where `slot` is in
-    /// front. Precondition: `slot` is in the list.
-    [[nodiscard]] constexpr std::size_t toward_front(std::size_t slot) const noexcept {
-        return slot_of(nodes_[node_of(slot)].toward_front);
-    }
-
-    /// The slot nearest to the back for which `wanted(slot)` is true, or `Slots`. O(Slots).
-    template <std::predicate<std::size_t> Wanted>
-    [[nodiscard]] constexpr std::size_t find_from_back(Wanted wanted) const noexcept {
-        std::size_t slot = back();
-        while (slot != Slots && !wanted(slot)) {
-            slot = toward_front(slot);
+    /// Takes `print` out; whether it was there. O(Count).
+    [[nodiscard]] constexpr bool take(fingerprint print) noexcept {
+        for (fingerprint& remembered : ring_) {
+            if (remembered == print) {
+                remembered = 0;
+                return print != 0;
+            }
         }
-        return slot;
+        return false;
     }
 
 private:
-    using node = smallest_uint<Slots>;
-    struct links {
-        node toward_front;
-        node toward_back;
-    };
+    using index = smallest_uint<Count - 1>;
 
-    // Node 0 closes the ring, so that no operation has a special case for an end, and slot s is
-    // node s + 1, so that all zero is the empty list.
-    static constexpr node sentinel = 0;
-
-    [[nodiscard]] static constexpr node node_of(std::size_t slot) noexcept {
-        return static_cast<node>(slot + 1);
-    }
-    [[nodiscard]] static constexpr std::size_t slot_of(node n) noexcept {
-        return n == sentinel ? Slots : n - std::size_t{1};
-    }
-
-    std::array<links, Slots + 1> nodes_{};
+    std::array<fingerprint, Count> ring_{};
+    index next_ = 0;
 };
 
-/// A set of slots, one bit each. All operations are O(1).
-template <std::size_t Slots>
-class slot_set {
-    static_assert(Slots >= 1, "slot_set: needs at least one slot");
+} // namespace vmem::detail
+
+// ========================================================================================
+// vmem/detail/slot_queues.hpp
+#define VMEM_DETAIL_SLOT_QUEUES_HPP
+
+/// \file
+/// What policies with more than one queue are made of. Empty is all zero bytes, so that a static
+/// policy lies in .bss.
+namespace vmem::detail {
+
+/// Some doubly linked lists over the nodes `0..Nodes-1`, each node in one of them or in none. A
+/// node is a slot, or what a policy remembers of one that has left.
+///
+/// RAM: two indices and one byte per node, three indices per queue; indices have one byte up to 255
+/// nodes and two up to 65535. All operations but `find_from_back` are O(1).
+template <std::size_t Nodes, std::size_t Queues>
+class slot_queues {
+    static_assert(Nodes >= 1 && Queues >= 1 && Queues < 255);
 
 public:
-    constexpr void insert(std::size_t slot) noexcept {
-        octets_[slot / 8] = static_cast<std::uint8_t>(octets_[slot / 8] | mask(slot));
+    /// What is returned where there is no node.
+    static constexpr std::size_t none = Nodes;
+
+    /// Precondition: `node` is in no queue.
+    constexpr void push_front(std::size_t queue, std::size_t node) noexcept {
+        ends& of = ends_[queue];
+        links_[node] = {.toward_front = 0, .toward_back = of.front};
+        toward_front_of(of.front, of) = link_to(node);
+        of.front = link_to(node);
+        ++of.size;
+        queue_of_[node] = static_cast<std::uint8_t>(queue + 1);
     }
-    constexpr void erase(std::size_t slot) noexcept {
-        octets_[slot / 8] = static_cast<std::uint8_t>(octets_[slot / 8] & ~mask(slot));
+
+    /// Precondition: `node` is in a queue.
+    constexpr void erase(std::size_t node) noexcept {
+        ends& of = ends_[queue_of(node)];
+        const links here = links_[node];
+        toward_back_of(here.toward_front, of) = here.toward_back;
+        toward_front_of(here.toward_back, of) = here.toward_front;
+        --of.size;
+        queue_of_[node] = 0;
     }
-    [[nodiscard]] constexpr bool contains(std::size_t slot) const noexcept {
-        return (octets_[slot / 8] & mask(slot)) != 0;
+
+    /// Precondition: `node` is in a queue. One comparison where it is in front of `queue` already.
+    constexpr void move_to_front(std::size_t queue, std::size_t node) noexcept {
+        if (ends_[queue].front != link_to(node)) {
+            erase(node);
+            push_front(queue, node);
+        }
+    }
+
+    /// Puts `fresh`, which is in no queue, in the place of `node`, which then is in none.
+    constexpr void replace(std::size_t node, std::size_t fresh) noexcept {
+        ends& of = ends_[queue_of(node)];
+        links_[fresh] = links_[node];
+        toward_back_of(links_[node].toward_front, of) = link_to(fresh);
+        toward_front_of(links_[node].toward_back, of) = link_to(fresh);
+        queue_of_[fresh] = queue_of_[node];
+        queue_of_[node] = 0;
+    }
+
+    /// The queue that `node` is in, or `Queues`.
+    [[nodiscard]] constexpr std::size_t queue_of(std::size_t node) const noexcept {
+        return queue_of_[node] == 0 ? Queues : queue_of_[node] - std::size_t{1};
+    }
+    [[nodiscard]] constexpr std::size_t size(std::size_t queue) const noexcept {
+        return ends_[queue].size;
+    }
+    [[nodiscard]] constexpr std::size_t front(std::size_t queue) const noexcept {
+        return node_at(ends_[queue].front);
+    }
+    [[nodiscard]] constexpr std::size_t back(std::size_t queue) const noexcept {
+        return node_at(ends_[queue].back);
+    }
+    /// Precondition: `node` is in a queue.
+    [[nodiscard]] constexpr std::size_t toward_front(std::size_t node) const noexcept {
+        return node_at(links_[node].toward_front);
+    }
+
+    /// The node of `queue` nearest to its back for which `wanted(node)` is true, or `none`.
+    /// O(Nodes).
+    template <std::predicate<std::size_t> Wanted>
+    [[nodiscard]] constexpr std::size_t find_from_back(std::size_t queue,
+                                                       Wanted wanted) const noexcept {
+        std::size_t node = back(queue);
+        while (node != none && !wanted(node)) {
+            node = toward_front(node);
+        }
+        return node;
     }
 
 private:
-    [[nodiscard]] static constexpr unsigned mask(std::size_t slot) noexcept {
-        return 1U << (slot % 8);
+    /// One more than a node, or 0 for none.
+    using link = smallest_uint<Nodes>;
+    struct links {
+        link toward_front;
+        link toward_back;
+    };
+    struct ends {
+        link front;
+        link back;
+        link size;
+    };
+
+    [[nodiscard]] static constexpr link link_to(std::size_t node) noexcept {
+        return static_cast<link>(node + 1);
+    }
+    [[nodiscard]] static constexpr std::size_t node_at(link to) noexcept {
+        return to == 0 ? none : to - std::size_t{1};
+    }
+    /// The link that leads towards the front from there, or to the back of the queue from outside.
+    [[nodiscard]] constexpr link& toward_front_of(link to, ends& of) noexcept {
+        return to == 0 ? of.back : links_[node_at(to)].toward_front;
+    }
+    [[nodiscard]] constexpr link& toward_back_of(link to, ends& of) noexcept {
+        return to == 0 ? of.front : links_[node_at(to)].toward_back;
     }
 
-    std::array<std::uint8_t, (Slots + 7) / 8> octets_{};
+    std::array<links, Nodes> links_{};
+    std::array<ends, Queues> ends_{};
+    std::array<std::uint8_t, Nodes> queue_of_{};
 };
 
 } // namespace vmem::detail
@@ -7296,6 +7368,266 @@ static_assert(eviction_policy<eviction_archetype<4>>);
 } // namespace vmem
 
 // ========================================================================================
+// vmem/eviction/arc.hpp
+#define VMEM_EVICTION_ARC_HPP
+
+namespace vmem {
+
+/// ARC, the adaptive replacement cache (Megiddo, Modha, "ARC: a self-tuning, low overhead
+/// replacement cache", FAST 2003): one LRU order of what was used once, one of what was used
+/// again, and the keys of what has left either. Each time something comes back that is remembered,
+/// the order that it left gets a larger share of the slots.
+///
+/// In two things it is not the paper's. The victim leaves before it is known what comes in, so that
+/// the shares change one eviction later. And an access to the slot used last is still the same use:
+/// a scan that looks at several elements of a page would seem to use each page again.
+///
+/// RAM: 10 bytes (80 bits) per slot, 5 of which are for a key of what has left, and 19 bytes (100
+/// bytes for 8 slots). From 128 slots on 14 bytes per slot, 7 for a key.
+///
+/// Without keys nothing is recognised, and the shares never change.
+template <std::size_t Slots>
+class arc {
+    static_assert(Slots >= 1, "arc: needs at least one slot");
+
+public:
+    /// Keys that are remembered of what has left: as many as slots, and one while a slot is free.
+    static constexpr std::size_t ghosts = Slots + 1;
+
+    /// Precondition: `slot` is not held. O(1).
+    constexpr void on_insert(std::size_t slot) noexcept { insert(slot, 0, once); }
+
+    /// Precondition: `slot` is not held. O(Slots).
+    constexpr void on_insert(std::size_t slot, address key) noexcept {
+        const detail::fingerprint print = detail::fingerprint_of(key);
+        const std::size_t ghost = ghost_of(print);
+        if (ghost == nodes::none) {
+            insert(slot, print, once);
+            return;
+        }
+        adapt(nodes_.queue_of(ghost));
+        nodes_.erase(ghost);
+        insert(slot, print, again);
+    }
+
+    /// Precondition: `slot` is held. One comparison where `slot` is the last one used, else O(1).
+    constexpr void on_access(std::size_t slot) noexcept {
+        if (slot != last_) {
+            last_ = static_cast<index>(slot);
+            nodes_.move_to_front(again, slot);
+        }
+    }
+
+    /// Precondition: `slot` is held. O(Slots).
+    constexpr void on_remove(std::size_t slot) noexcept {
+        const std::size_t left = nodes_.queue_of(slot) == once ? left_once : left_again;
+        nodes_.erase(slot);
+        if (prints_[slot] != 0) {
+            const std::size_t ghost = free_ghost();
+            prints_[ghost] = prints_[slot];
+            nodes_.push_front(left, ghost);
+        }
+    }
+
+    /// The least recently used slot for which `evictable(slot)` is true, of those used once if they
+    /// have more than their share, else of the others, else of any; or `Slots`. Changes nothing:
+    /// asked again, it names the same slot. O(Slots), O(1) where the first one is evictable; calls
+    /// `evictable` at most once per held slot.
+    template <std::predicate<std::size_t> Evictable>
+    [[nodiscard]] constexpr std::size_t victim(Evictable evictable) noexcept {
+        const std::size_t first = nodes_.size(once) > share_ ? once : again;
+        std::size_t slot = nodes_.find_from_back(first, evictable);
+        if (slot == nodes::none) {
+            slot = nodes_.find_from_back(first == once ? again : once, evictable);
+        }
+        return slot == nodes::none ? Slots : slot;
+    }
+
+private:
+    /// The nodes from `Slots` on are of keys.
+    using nodes = detail::slot_queues<Slots + ghosts, 4>;
+    using index = detail::smallest_uint<Slots - 1>;
+
+    // The paper's T1, T2, B1 and B2.
+    static constexpr std::size_t once = 0;
+    static constexpr std::size_t again = 1;
+    static constexpr std::size_t left_once = 2;
+    static constexpr std::size_t left_again = 3;
+
+    constexpr void insert(std::size_t slot, detail::fingerprint print, std::size_t queue) noexcept {
+        prints_[slot] = print;
+        last_ = static_cast<index>(slot);
+        nodes_.push_front(queue, slot);
+        if (nodes_.size(left_once) != 0 && nodes_.size(once) + nodes_.size(left_once) > Slots) {
+            nodes_.erase(nodes_.back(left_once));
+        }
+        if (nodes_.size(left_once) + nodes_.size(left_again) > Slots) {
+            nodes_.erase(nodes_.back(nodes_.size(left_again) != 0 ? left_again : left_once));
+        }
+    }
+
+    /// Something comes back that is still in the queue `left`: what leaves from there should have
+    /// stayed longer.
+    constexpr void adapt(std::size_t left) noexcept {
+        const std::size_t of_once = nodes_.size(left_once);
+        const std::size_t of_again = nodes_.size(left_again);
+        if (left == left_once) {
+            const std::size_t step = of_again < of_once ? 1 : of_again / of_once;
+            share_ = static_cast<count>(Slots - share_ < step ? Slots : share_ + step);
+        } else {
+            const std::size_t step = of_once < of_again ? 1 : of_once / of_again;
+            share_ = static_cast<count>(share_ < step ? 0 : share_ - step);
+        }
+    }
+
+    [[nodiscard]] constexpr std::size_t ghost_of(detail::fingerprint print) const noexcept {
+        for (std::size_t node = Slots; print != 0 && node != nodes::none; ++node) {
+            if (prints_[node] == print && nodes_.queue_of(node) != 4) {
+                return node;
+            }
+        }
+        return nodes::none;
+    }
+    /// A node for a key; if there is none, that of the oldest key in the longer queue.
+    [[nodiscard]] constexpr std::size_t free_ghost() noexcept {
+        std::size_t node = Slots;
+        while (node != nodes::none && nodes_.queue_of(node) != 4) {
+            ++node;
+        }
+        if (node == nodes::none) {
+            node = nodes_.back(nodes_.size(left_once) > nodes_.size(left_again) ? left_once
+                                                                                : left_again);
+            nodes_.erase(node);
+        }
+        return node;
+    }
+
+    using count = detail::smallest_uint<Slots>;
+
+    std::array<detail::fingerprint, Slots + ghosts> prints_{};
+    nodes nodes_;
+    /// Slots that what was used once may have before it leaves first.
+    count share_ = 0;
+    index last_ = 0;
+};
+
+static_assert(eviction_policy<arc<8>>);
+static_assert(remembers_keys<arc<8>>);
+
+} // namespace vmem
+
+// ========================================================================================
+// vmem/detail/slot_list.hpp
+#define VMEM_DETAIL_SLOT_LIST_HPP
+
+/// \file
+/// What eviction policies remember of slots `0..Slots-1`: an order (`slot_list`), or only which are
+/// held (`slot_set`). Empty is all zero bytes in both, so that a static policy lies in .bss and
+/// needs no initial values in flash.
+namespace vmem::detail {
+
+/// A doubly linked list of slots. Its links are slot indices, not pointers: 2 * (Slots + 1) indices
+/// of one byte each up to 255 slots, of two bytes up to 65535. Copying it copies the order. All
+/// operations but `find_from_back` are O(1).
+template <std::size_t Slots>
+class slot_list {
+    static_assert(Slots >= 1, "slot_list: needs at least one slot");
+
+public:
+    /// Precondition: `slot` is not in the list.
+    constexpr void push_front(std::size_t slot) noexcept {
+        const node here = node_of(slot);
+        const node front = nodes_[sentinel].toward_back;
+        nodes_[here] = {sentinel, front};
+        nodes_[front].toward_front = here;
+        nodes_[sentinel].toward_back = here;
+    }
+
+    /// Precondition: `slot` is in the list.
+    constexpr void erase(std::size_t slot) noexcept {
+        const links here = nodes_[node_of(slot)];
+        nodes_[here.toward_front].toward_back = here.toward_back;
+        nodes_[here.toward_back].toward_front = here.toward_front;
+    }
+
+    /// Precondition: `slot` is in the list. One comparison where it is in front already.
+    constexpr void move_to_front(std::size_t slot) noexcept {
+        if (nodes_[sentinel].toward_back == node_of(slot)) {
+            return;
+        }
+        erase(slot);
+        push_front(slot);
+    }
+
+    /// The slot at the back, or `Slots` where the list is empty.
+    [[nodiscard]] constexpr std::size_t back() const noexcept {
+        return slot_of(nodes_[sentinel].toward_front);
+    }
+
+    /// The neighbour of `slot` on the way from the back to the front, or `Slots` where `slot` is in
+    /// front. Precondition: `slot` is in the list.
+    [[nodiscard]] constexpr std::size_t toward_front(std::size_t slot) const noexcept {
+        return slot_of(nodes_[node_of(slot)].toward_front);
+    }
+
+    /// The slot nearest to the back for which `wanted(slot)` is true, or `Slots`. O(Slots).
+    template <std::predicate<std::size_t> Wanted>
+    [[nodiscard]] constexpr std::size_t find_from_back(Wanted wanted) const noexcept {
+        std::size_t slot = back();
+        while (slot != Slots && !wanted(slot)) {
+            slot = toward_front(slot);
+        }
+        return slot;
+    }
+
+private:
+    using node = smallest_uint<Slots>;
+    struct links {
+        node toward_front;
+        node toward_back;
+    };
+
+    // Node 0 closes the ring, so that no operation has a special case for an end, and slot s is
+    // node s + 1, so that all zero is the empty list.
+    static constexpr node sentinel = 0;
+
+    [[nodiscard]] static constexpr node node_of(std::size_t slot) noexcept {
+        return static_cast<node>(slot + 1);
+    }
+    [[nodiscard]] static constexpr std::size_t slot_of(node n) noexcept {
+        return n == sentinel ? Slots : n - std::size_t{1};
+    }
+
+    std::array<links, Slots + 1> nodes_{};
+};
+
+/// A set of slots, one bit each. All operations are O(1).
+template <std::size_t Slots>
+class slot_set {
+    static_assert(Slots >= 1, "slot_set: needs at least one slot");
+
+public:
+    constexpr void insert(std::size_t slot) noexcept {
+        octets_[slot / 8] = static_cast<std::uint8_t>(octets_[slot / 8] | mask(slot));
+    }
+    constexpr void erase(std::size_t slot) noexcept {
+        octets_[slot / 8] = static_cast<std::uint8_t>(octets_[slot / 8] & ~mask(slot));
+    }
+    [[nodiscard]] constexpr bool contains(std::size_t slot) const noexcept {
+        return (octets_[slot / 8] & mask(slot)) != 0;
+    }
+
+private:
+    [[nodiscard]] static constexpr unsigned mask(std::size_t slot) noexcept {
+        return 1U << (slot % 8);
+    }
+
+    std::array<std::uint8_t, (Slots + 7) / 8> octets_{};
+};
+
+} // namespace vmem::detail
+
+// ========================================================================================
 // vmem/eviction/clock.hpp
 #define VMEM_EVICTION_CLOCK_HPP
 
@@ -7363,6 +7695,85 @@ static_assert(eviction_policy<clock<8>>);
 } // namespace vmem
 
 // ========================================================================================
+// vmem/eviction/clock_bits.hpp
+#define VMEM_EVICTION_CLOCK_BITS_HPP
+
+namespace vmem {
+
+/// `clock` that counts (A. J. Smith, "Sequentiality and prefetching in database systems", ACM TODS
+/// 1978, calls it GCLOCK): each slot has a counter of `Bits` bits instead of one reference bit. An
+/// access adds one up to the largest count, the hand takes one away as it passes, and what it finds
+/// at zero leaves. With one bit it is `clock`.
+///
+/// RAM: one byte and one bit (9 bits) per slot, and one index (10 bytes for 8 slots), whatever
+/// `Bits` is.
+template <std::size_t Slots, unsigned Bits>
+class basic_clock {
+    static_assert(Slots >= 1, "clock_bits: needs at least one slot");
+    static_assert(Bits >= 1 && Bits <= 4,
+                  "clock_bits: 1 to 4 bits; the hand goes 2^Bits rounds at worst");
+
+public:
+    /// Precondition: `slot` is not held. O(1).
+    constexpr void on_insert(std::size_t slot) noexcept {
+        held_.insert(slot);
+        uses_[slot] = 0;
+    }
+
+    /// Precondition: `slot` is held. One load, one comparison, one store.
+    constexpr void on_access(std::size_t slot) noexcept {
+        if (uses_[slot] < most_uses) {
+            ++uses_[slot];
+        }
+    }
+
+    /// Precondition: `slot` is held. O(1).
+    constexpr void on_remove(std::size_t slot) noexcept { held_.erase(slot); }
+
+    /// The first slot that the hand finds held, with a count of zero and for which
+    /// `evictable(slot)` is true; or `Slots`. A slot that is not evictable keeps its count. The
+    /// hand moves on, so that a caller that could not save the contents is offered another slot
+    /// next. O(Slots): at most 2^Bits rounds, so that `evictable` is called at most that often per
+    /// held slot.
+    template <std::predicate<std::size_t> Evictable>
+    [[nodiscard]] constexpr std::size_t victim(Evictable evictable) noexcept {
+        for (std::size_t left = (std::size_t{most_uses} + 1) * Slots; left != 0; --left) {
+            const std::size_t slot = hand_;
+            hand_ = static_cast<index>(slot + 1 < Slots ? slot + 1 : 0);
+            if (!held_.contains(slot) || !evictable(slot)) {
+                continue;
+            }
+            if (uses_[slot] == 0) {
+                return slot;
+            }
+            --uses_[slot];
+        }
+        return Slots;
+    }
+
+private:
+    using index = detail::smallest_uint<Slots - 1>;
+    static constexpr char8_t most_uses = (1U << Bits) - 1U;
+
+    // Not a byte type: a store to one may alias every object, so that after each access the
+    // compiler would load the heap's own fields again.
+    std::array<char8_t, Slots> uses_{};
+    detail::slot_set<Slots> held_;
+    index hand_ = 0;
+};
+
+/// `clock_bits<Bits>::policy` is `basic_clock` in the form that heaps take.
+template <unsigned Bits>
+struct clock_bits {
+    template <std::size_t Slots>
+    using policy = basic_clock<Slots, Bits>;
+};
+
+static_assert(eviction_policy<clock_bits<2>::policy<8>>);
+
+} // namespace vmem
+
+// ========================================================================================
 // vmem/eviction/fifo.hpp
 #define VMEM_EVICTION_FIFO_HPP
 
@@ -7398,6 +7809,176 @@ private:
 };
 
 static_assert(eviction_policy<fifo<8>>);
+
+} // namespace vmem
+
+// ========================================================================================
+// vmem/eviction/lirs.hpp
+#define VMEM_EVICTION_LIRS_HPP
+
+namespace vmem {
+
+/// LIRS (Jiang, Zhang, "LIRS: an efficient low inter-reference recency set replacement policy",
+/// SIGMETRICS 2002): keeps what is used again after few other things were used, and evicts from the
+/// rest, a hundredth of the slots, whatever comes in without such a history. A loop over more than
+/// fits keeps what it can, where `lru` keeps nothing.
+///
+/// The stack, in order of last use, holds the slots that stay ("low" ones), and above the lowest of
+/// them other slots and keys of what has left; what is used again while it is there becomes low,
+/// and the lowest low slot goes back to the queue from which slots leave.
+///
+/// In one thing it is not the paper's: an access to the slot used last is still the same use. A
+/// scan that looks at several elements of a page would seem to use each page several times.
+///
+/// RAM: 13 bytes (104 bits) per slot, 5 of which are for a key of what has left, and 7 indices (112
+/// bytes for 8 slots). From 128 slots on 17 bytes per slot, 7 for a key; from 256 on 19.
+///
+/// Without keys nothing is recognised, and it misses more often.
+template <std::size_t Slots>
+class lirs {
+    static_assert(Slots >= 1, "lirs: needs at least one slot");
+
+public:
+    /// Slots that may be low.
+    static constexpr std::size_t low_slots =
+        Slots == 1 ? 1 : Slots - (Slots < 200 ? 1 : Slots / 100);
+    /// Keys that are remembered of what has left.
+    static constexpr std::size_t ghosts = Slots;
+
+    /// Precondition: `slot` is not held. O(Slots).
+    constexpr void on_insert(std::size_t slot) noexcept { insert(slot, 0); }
+
+    /// Precondition: `slot` is not held. O(Slots).
+    constexpr void on_insert(std::size_t slot, address key) noexcept {
+        insert(slot, detail::fingerprint_of(key));
+    }
+
+    /// Precondition: `slot` is held. One comparison where `slot` is the last one used, else O(1) on
+    /// average and O(Slots) at worst.
+    constexpr void on_access(std::size_t slot) noexcept {
+        if (stack_.front(0) == slot) {
+            return;
+        }
+        const bool in_stack = stack_.queue_of(slot) == 0;
+        if (in_stack) {
+            stack_.erase(slot);
+        }
+        stack_.push_front(0, slot);
+        if (queue_.queue_of(slot) == 0) {
+            if (in_stack) {
+                queue_.erase(slot);
+                make_low();
+            } else {
+                queue_.move_to_front(0, slot);
+            }
+        }
+        prune();
+    }
+
+    /// Precondition: `slot` is held. O(Slots).
+    constexpr void on_remove(std::size_t slot) noexcept {
+        const bool in_stack = stack_.queue_of(slot) == 0;
+        if (queue_.queue_of(slot) != 0) {
+            --low_;
+            stack_.erase(slot);
+            prune();
+            return;
+        }
+        queue_.erase(slot);
+        if (in_stack && prints_[slot] != 0) {
+            const std::size_t ghost = free_ghost();
+            prints_[ghost] = prints_[slot];
+            stack_.replace(slot, ghost);
+        } else if (in_stack) {
+            stack_.erase(slot);
+        }
+    }
+
+    /// The slot that has been longest in the queue, else the low one whose last use is longest ago,
+    /// for which `evictable(slot)` is true; or `Slots`. Changes nothing: asked again, it names the
+    /// same slot. O(Slots), O(1) where the first one is evictable; calls `evictable` at most once
+    /// per held slot.
+    template <std::predicate<std::size_t> Evictable>
+    [[nodiscard]] constexpr std::size_t victim(Evictable evictable) noexcept {
+        const std::size_t slot = queue_.find_from_back(0, evictable);
+        if (slot != Slots) {
+            return slot;
+        }
+        const std::size_t low = stack_.find_from_back(0, [&](std::size_t node) {
+            return node < Slots && queue_.queue_of(node) != 0 && evictable(node);
+        });
+        return low < Slots ? low : Slots;
+    }
+
+private:
+    // Each has one queue, number 0; what is in none has `queue_of` 1. The nodes from `Slots` on are
+    // of keys.
+    using stack = detail::slot_queues<Slots + ghosts, 1>;
+
+    constexpr void insert(std::size_t slot, detail::fingerprint print) noexcept {
+        const std::size_t ghost = ghost_of(print);
+        if (ghost != stack::none) {
+            stack_.erase(ghost);
+        }
+        prints_[slot] = print;
+        stack_.push_front(0, slot);
+        if (ghost != stack::none || low_ < low_slots) {
+            make_low();
+        } else {
+            queue_.push_front(0, slot);
+        }
+        prune();
+    }
+
+    /// Counts the slot on top of the stack as low; if there are too many, the lowest is none more.
+    constexpr void make_low() noexcept {
+        if (low_ < low_slots) {
+            ++low_;
+            return;
+        }
+        const std::size_t lowest = stack_.back(0);
+        stack_.erase(lowest);
+        queue_.push_front(0, lowest);
+    }
+
+    /// Takes off the stack what is below the lowest low slot.
+    constexpr void prune() noexcept {
+        for (std::size_t node = stack_.back(0);
+             node != stack::none && (node >= Slots || queue_.queue_of(node) == 0);
+             node = stack_.back(0)) {
+            stack_.erase(node);
+        }
+    }
+
+    [[nodiscard]] constexpr std::size_t ghost_of(detail::fingerprint print) const noexcept {
+        for (std::size_t node = Slots; print != 0 && node != stack::none; ++node) {
+            if (prints_[node] == print && stack_.queue_of(node) == 0) {
+                return node;
+            }
+        }
+        return stack::none;
+    }
+    /// A node for a key, if need be that of the key used longest ago.
+    [[nodiscard]] constexpr std::size_t free_ghost() noexcept {
+        for (std::size_t node = Slots; node != stack::none; ++node) {
+            if (stack_.queue_of(node) != 0) {
+                return node;
+            }
+        }
+        const std::size_t oldest =
+            stack_.find_from_back(0, [](std::size_t node) { return node >= Slots; });
+        stack_.erase(oldest);
+        return oldest;
+    }
+
+    std::array<detail::fingerprint, Slots + ghosts> prints_{};
+    stack stack_;
+    detail::slot_queues<Slots, 1> queue_;
+    detail::smallest_uint<Slots> low_ = 0;
+};
+
+static_assert(eviction_policy<lirs<8>>);
+static_assert(remembers_keys<lirs<8>>);
 
 } // namespace vmem
 
@@ -7439,6 +8020,173 @@ private:
 };
 
 static_assert(eviction_policy<lru<8>>);
+
+} // namespace vmem
+
+// ========================================================================================
+// vmem/eviction/priority.hpp
+#define VMEM_EVICTION_PRIORITY_HPP
+
+namespace vmem {
+
+/// How much the contents of a slot are wanted.
+enum class priority_level : std::uint8_t { critical = 1, important, normal, low };
+
+/// What `priority` does unless told otherwise. Derive from it to change one thing.
+struct priority_defaults {
+    /// Percent of the slots that must be held before a clean-up is due, 1 to 100.
+    static constexpr unsigned start_percent = 90;
+    /// Percent of the slots that a clean-up gives up, 1 to 100.
+    static constexpr unsigned free_percent = 30;
+
+    /// The level of what is called `key`: a page number in `paged`.
+    [[nodiscard]] static constexpr priority_level level_of(address) noexcept {
+        return priority_level::normal;
+    }
+};
+
+/// The rule of caches of named resources: evicts the slot with the highest score,
+///
+///     level * (age + 1) / (uses + 1)
+///
+/// where the age is the number of insertions since the last use, and critical slots leave only when
+/// no other can. Between equals, the one of the less important level leaves, then the one with the
+/// lower number. (The levels, their numbers and the thresholds are those of the VRAM system, a
+/// resource cache for the M5StickC; which gives no formula for the score.)
+///
+/// RAM: 4 bytes (32 bits) per slot, one index and 2 bytes (36 bytes for 8 slots).
+///
+/// Levels come from `Rule::level_of(key)` where keys are told, else they are normal; and from
+/// `set_level`.
+template <std::size_t Slots, class Rule = priority_defaults>
+class basic_priority {
+    static_assert(Slots >= 1, "priority: needs at least one slot");
+    static_assert(Rule::start_percent >= 1 && Rule::start_percent <= 100 &&
+                      Rule::free_percent >= 1 && Rule::free_percent <= 100,
+                  "priority: thresholds are percentages, 1 to 100");
+
+public:
+    /// Held slots from which on a clean-up is due.
+    static constexpr std::size_t start_slots = (Slots * Rule::start_percent + 99) / 100;
+    /// Slots that a clean-up gives up.
+    static constexpr std::size_t free_slots = (Slots * Rule::free_percent + 99) / 100;
+
+    /// Precondition: `slot` is not held. O(1); O(Slots) once in 32768 calls.
+    constexpr void on_insert(std::size_t slot) noexcept { insert(slot, priority_level::normal); }
+
+    /// Precondition: `slot` is not held. O(1); O(Slots) once in 32768 calls.
+    constexpr void on_insert(std::size_t slot, address key) noexcept {
+        insert(slot, Rule::level_of(key));
+    }
+
+    /// Precondition: `slot` is held. O(1): two stores.
+    constexpr void on_access(std::size_t slot) noexcept {
+        entry& used = entries_[slot];
+        used.last_use = now_;
+        if (used.uses != most_uses) {
+            ++used.uses;
+        }
+    }
+
+    /// Precondition: `slot` is held. O(1).
+    constexpr void on_remove(std::size_t slot) noexcept {
+        entries_[slot].level = 0;
+        --held_;
+    }
+
+    /// The slot with the highest score among those for which `evictable(slot)` is true, or `Slots`.
+    /// Changes nothing: asked again, it names the same slot. O(Slots); calls `evictable` at most
+    /// once per held slot.
+    template <std::predicate<std::size_t> Evictable>
+    [[nodiscard]] constexpr std::size_t victim(Evictable evictable) noexcept {
+        std::size_t best = Slots;
+        for (std::size_t slot = 0; slot != Slots; ++slot) {
+            if (entries_[slot].level != 0 && evictable(slot) &&
+                (best == Slots || leaves_before(entries_[slot], entries_[best]))) {
+                best = slot;
+            }
+        }
+        return best;
+    }
+
+    /// Precondition: `slot` is held. The level lasts until the slot is emptied. O(1).
+    constexpr void set_level(std::size_t slot, priority_level level) noexcept {
+        entries_[slot].level = static_cast<std::uint8_t>(level);
+    }
+    /// Precondition: `slot` is held.
+    [[nodiscard]] constexpr priority_level level(std::size_t slot) const noexcept {
+        return static_cast<priority_level>(entries_[slot].level);
+    }
+
+    /// How many slots to give up now: none until `start_slots` are held, then `free_slots`. For
+    /// caches that clean up ahead of time; a heap asks for a victim only when it has no slot left.
+    [[nodiscard]] constexpr std::size_t cleanup_due() const noexcept {
+        return held_ < start_slots ? 0 : free_slots;
+    }
+
+private:
+    struct entry {
+        std::uint16_t last_use;
+        std::uint8_t uses;
+        /// 0 where the slot is not held.
+        std::uint8_t level;
+    };
+    static constexpr std::uint8_t most_uses = 255;
+    static constexpr std::uint16_t last_moment = 65535;
+    static constexpr std::uint16_t half = 32768;
+
+    constexpr void insert(std::size_t slot, priority_level level) noexcept {
+        if (now_ == last_moment) {
+            forget_old_ages();
+        }
+        ++now_;
+        ++held_;
+        entries_[slot] = {.last_use = now_, .uses = 0, .level = static_cast<std::uint8_t>(level)};
+    }
+
+    /// Moves the origin of time, so that it does not overflow. What is older than 32768 insertions
+    /// is that old.
+    constexpr void forget_old_ages() noexcept {
+        for (entry& each : entries_) {
+            each.last_use =
+                static_cast<std::uint16_t>(each.last_use < half ? 0 : each.last_use - half);
+        }
+        now_ = static_cast<std::uint16_t>(now_ - half);
+    }
+
+    [[nodiscard]] constexpr bool leaves_before(const entry& a, const entry& b) const noexcept {
+        constexpr auto critical = static_cast<std::uint8_t>(priority_level::critical);
+        if ((a.level == critical) != (b.level == critical)) {
+            return b.level == critical;
+        }
+        // The quotients are compared without division: at most 4 * 2^16 * 2^8.
+        const std::uint32_t of_a = weight(a) * (b.uses + 1U);
+        const std::uint32_t of_b = weight(b) * (a.uses + 1U);
+        return of_a != of_b ? of_a > of_b : a.level > b.level;
+    }
+    [[nodiscard]] constexpr std::uint32_t weight(const entry& of) const noexcept {
+        return std::uint32_t{of.level} * (std::uint32_t{now_} - of.last_use + 1U);
+    }
+
+    std::array<entry, Slots> entries_{};
+    std::uint16_t now_ = 0;
+    detail::smallest_uint<Slots> held_ = 0;
+};
+
+/// `basic_priority` as it is: all levels normal until `set_level` says otherwise.
+template <std::size_t Slots>
+using priority = basic_priority<Slots>;
+
+/// `priority_by<Rule>::policy` is `basic_priority` with another `Rule`, in the form that heaps
+/// take.
+template <class Rule>
+struct priority_by {
+    template <std::size_t Slots>
+    using policy = basic_priority<Slots, Rule>;
+};
+
+static_assert(eviction_policy<priority<8>>);
+static_assert(remembers_keys<priority<8>>);
 
 } // namespace vmem
 
@@ -7513,6 +8261,130 @@ private:
 };
 
 static_assert(eviction_policy<random_eviction<8>>);
+
+} // namespace vmem
+
+// ========================================================================================
+// vmem/eviction/s3_fifo.hpp
+#define VMEM_EVICTION_S3_FIFO_HPP
+
+namespace vmem {
+
+/// S3-FIFO (Yang, Zhang, Qiu, Yue, Rashmi, "FIFO queues are all you need for cache eviction", SOSP
+/// 2023): three first-in-first-out queues. What comes in goes through a small one, a tenth of the
+/// slots, and leaves from there unless it is used twice meanwhile; those that are stay in the main
+/// one as long as they are used. The third remembers the keys of those that left the small one;
+/// what comes back while it is remembered goes to the main queue at once.
+///
+/// RAM: 6 bytes (48 bits) per slot and 2 bytes per remembered key, of which there are nine tenths
+/// of the slots: 70 bytes for 8 slots. From 256 slots on, 64 bits per slot and 16 per key.
+///
+/// Without keys nothing is recognised, and it misses more often.
+template <std::size_t Slots>
+class s3_fifo {
+    static_assert(Slots >= 1, "s3_fifo: needs at least one slot");
+
+public:
+    /// Slots that the small queue has before it gives one away while the main queue has any.
+    static constexpr std::size_t small_slots = Slots < 20 ? 1 : Slots / 10;
+    /// Keys that are remembered of what has left.
+    static constexpr std::size_t ghosts = Slots > small_slots ? Slots - small_slots : 1;
+
+    /// Precondition: `slot` is not held. O(1).
+    constexpr void on_insert(std::size_t slot) noexcept { insert(slot, 0, small_queue); }
+
+    /// Precondition: `slot` is not held. O(Slots).
+    constexpr void on_insert(std::size_t slot, address key) noexcept {
+        const detail::fingerprint print = detail::fingerprint_of(key);
+        insert(slot, print, left_.take(print) ? main_queue : small_queue);
+    }
+
+    /// Precondition: `slot` is held. One load, one comparison, one store.
+    constexpr void on_access(std::size_t slot) noexcept {
+        if (uses_[slot] < most_uses) {
+            ++uses_[slot];
+        }
+    }
+
+    /// Precondition: `slot` is held. O(1).
+    constexpr void on_remove(std::size_t slot) noexcept {
+        if (queues_.queue_of(slot) == small_queue) {
+            left_.push(prints_[slot]);
+        }
+        queues_.erase(slot);
+    }
+
+    /// The oldest slot of the small queue that was used less than twice, where that queue has its
+    /// share; else the oldest of the main queue that was not used since it last came by; else the
+    /// oldest of the small queue; or `Slots` if `evictable(slot)` is true for none. A slot that is
+    /// not evictable keeps its place. Asked again, it names the same slot, unless that was used
+    /// meanwhile. O(Slots); calls `evictable` at most five times per held slot.
+    template <std::predicate<std::size_t> Evictable>
+    [[nodiscard]] constexpr std::size_t victim(Evictable evictable) noexcept {
+        std::size_t slot = Slots;
+        if (queues_.size(small_queue) >= small_slots) {
+            slot = victim_of_small(evictable);
+        }
+        if (slot == Slots) {
+            slot = victim_of_main(evictable);
+        }
+        return slot == Slots ? queues_.find_from_back(small_queue, evictable) : slot;
+    }
+
+private:
+    static constexpr std::size_t small_queue = 0;
+    static constexpr std::size_t main_queue = 1;
+    static constexpr char8_t most_uses = 3;
+
+    constexpr void insert(std::size_t slot, detail::fingerprint print, std::size_t queue) noexcept {
+        prints_[slot] = print;
+        uses_[slot] = 0;
+        queues_.push_front(queue, slot);
+    }
+
+    template <class Evictable>
+    [[nodiscard]] constexpr std::size_t victim_of_small(Evictable& evictable) noexcept {
+        for (std::size_t slot = queues_.back(small_queue); slot != Slots;) {
+            const std::size_t newer = queues_.toward_front(slot);
+            if (evictable(slot)) {
+                if (uses_[slot] < 2) {
+                    return slot;
+                }
+                queues_.move_to_front(main_queue, slot);
+                uses_[slot] = 0;
+            }
+            slot = newer;
+        }
+        return Slots;
+    }
+
+    template <class Evictable>
+    [[nodiscard]] constexpr std::size_t victim_of_main(Evictable& evictable) noexcept {
+        std::size_t slot = queues_.back(main_queue);
+        for (std::size_t left = queues_.size(main_queue) * (most_uses + 1U); left != 0; --left) {
+            const std::size_t newer = queues_.toward_front(slot);
+            if (evictable(slot)) {
+                if (uses_[slot] == 0) {
+                    return slot;
+                }
+                --uses_[slot];
+                queues_.move_to_front(main_queue, slot);
+            }
+            slot = newer != Slots ? newer : queues_.back(main_queue);
+        }
+        return Slots;
+    }
+
+    std::array<detail::fingerprint, Slots> prints_{};
+    detail::recent_fingerprints<ghosts> left_;
+    detail::slot_queues<Slots, 2> queues_;
+    // Not a byte type: a store to one may alias every object, so that after each access the
+    // compiler would load the heap's own fields again.
+    std::array<char8_t, Slots> uses_{};
+};
+
+static_assert(eviction_policy<s3_fifo<8>>);
+static_assert(remembers_keys<s3_fifo<8>>);
 
 } // namespace vmem
 
@@ -7634,6 +8506,487 @@ static_assert(eviction_policy<sieve<8>>);
 } // namespace vmem
 
 // ========================================================================================
+// vmem/detail/frequency_sketch.hpp
+#define VMEM_DETAIL_FREQUENCY_SKETCH_HPP
+
+namespace vmem::detail {
+
+/// How often each of many keys was used lately, up to 15 times, roughly: a count-min sketch
+/// (Cormode, Muthukrishnan, "An improved data stream summary", J. Algorithms 2005) of four rows of
+/// 4-bit counters that is halved after every `10 * Slots` uses (Einziger, Friedman, Manes,
+/// "TinyLFU: a highly efficient cache admission policy", ACM TOS 2017).
+///
+/// RAM: 8 bytes per slot, `Slots` rounded up to a power of two, and 2 or 4 bytes.
+template <std::size_t Slots>
+class frequency_sketch {
+public:
+    /// Uses from one halving to the next.
+    static constexpr std::size_t period = 10 * Slots;
+
+    /// O(1), and O(Slots) once in a period. No fingerprint counts as no use.
+    constexpr void add(fingerprint print) noexcept {
+        if (print == 0) {
+            return;
+        }
+        for (unsigned row = 0; row != rows; ++row) {
+            const place at = place_of(print, row);
+            if (count_at(at) != 15) {
+                octets_[at.octet] = static_cast<std::uint8_t>(octets_[at.octet] + (1U << at.shift));
+            }
+        }
+        if (++uses_ == period) {
+            halve();
+        }
+    }
+
+    /// At least the uses since the last halving and half of those before, 15 at most.
+    [[nodiscard]] constexpr unsigned estimate(fingerprint print) const noexcept {
+        unsigned least = 15;
+        for (unsigned row = 0; row != rows; ++row) {
+            least = lesser(least, count_at(place_of(print, row)));
+        }
+        return least;
+    }
+
+private:
+    static constexpr unsigned rows = 4;
+    /// Counters per row. A counter is half an octet.
+    static constexpr std::size_t width = 4 * std::bit_ceil(Slots);
+    static_assert(width <= 65536, "tiny_lfu: too many slots");
+
+    struct place {
+        std::size_t octet;
+        unsigned shift;
+    };
+    [[nodiscard]] static constexpr place place_of(fingerprint print, unsigned row) noexcept {
+        // Multiplicative hashing (Knuth, TAOCP 3, 6.4), with the first 32 bits of the fractional
+        // parts of the golden ratio and the square roots of 2, 3 and 11, which are odd.
+        constexpr std::array<std::uint32_t, rows> factors{0x9E3779B9U, 0x6A09E667U, 0xBB67AE85U,
+                                                          0x510E527FU};
+        const std::uint32_t hash = print * factors[row];
+        const std::size_t counter = (hash >> 12U) % width;
+        return {.octet = row * (width / 2) + counter / 2,
+                .shift = static_cast<unsigned>(counter % 2 * 4)};
+    }
+    [[nodiscard]] constexpr unsigned count_at(place at) const noexcept {
+        return static_cast<unsigned>(octets_[at.octet] >> at.shift) & 15U;
+    }
+    constexpr void halve() noexcept {
+        for (std::uint8_t& two : octets_) {
+            two = static_cast<std::uint8_t>((two >> 1U) & 0x77U);
+        }
+        uses_ = static_cast<count>(uses_ / 2);
+    }
+
+    using count = smallest_uint<period>;
+
+    std::array<std::uint8_t, rows * width / 2> octets_{};
+    count uses_ = 0;
+};
+
+} // namespace vmem::detail
+
+// ========================================================================================
+// vmem/eviction/tiny_lfu.hpp
+#define VMEM_EVICTION_TINY_LFU_HPP
+
+namespace vmem {
+
+/// W-TinyLFU (Einziger, Friedman, Manes, "TinyLFU: a highly efficient cache admission policy", ACM
+/// TOS 2017): what comes in has a small window, a hundredth of the slots, in LRU order. What falls
+/// out of it stays only if it was used more often lately, as a sketch of 4-bit counters remembers,
+/// than what would have to leave for it. The rest is a segmented LRU order: what is used again is
+/// protected, up to four fifths of it.
+///
+/// In one thing it is not the paper's: an access to the slot used last is still the same use. A
+/// scan that looks at several elements of a page would seem to use each page several times.
+///
+/// RAM: 13 bytes (104 bits) per slot, 8 of which are for the sketch, and 12 bytes (116 bytes for 8
+/// slots). From 256 slots on 15 bytes per slot. The sketch rounds the number of slots up to a power
+/// of two.
+///
+/// Without keys it is a segmented LRU order.
+template <std::size_t Slots>
+class tiny_lfu {
+    static_assert(Slots >= 1, "tiny_lfu: needs at least one slot");
+
+public:
+    /// Slots of the window.
+    static constexpr std::size_t window_slots = Slots < 200 ? 1 : Slots / 100;
+    /// Slots that may be protected.
+    static constexpr std::size_t protected_slots =
+        (Slots - window_slots) * 4 / 5 == 0 ? 1 : (Slots - window_slots) * 4 / 5;
+
+    /// Precondition: `slot` is not held. O(1).
+    constexpr void on_insert(std::size_t slot) noexcept { insert(slot, 0); }
+
+    /// Precondition: `slot` is not held. O(1), and O(Slots) once in `5 * Slots` uses.
+    constexpr void on_insert(std::size_t slot, address key) noexcept {
+        insert(slot, detail::fingerprint_of(key));
+    }
+
+    /// Precondition: `slot` is held. One comparison where `slot` is the last one used; else O(1),
+    /// of four counters among others, and O(Slots) once in `5 * Slots` uses.
+    constexpr void on_access(std::size_t slot) noexcept {
+        if (slot == last_) {
+            return;
+        }
+        last_ = static_cast<index>(slot);
+        sketch_.add(prints_[slot]);
+        if (queues_.queue_of(slot) == window) {
+            queues_.move_to_front(window, slot);
+            return;
+        }
+        queues_.move_to_front(kept, slot);
+        if (queues_.size(kept) > protected_slots) {
+            queues_.move_to_front(trial, queues_.back(kept));
+        }
+    }
+
+    /// Precondition: `slot` is held. O(1).
+    constexpr void on_remove(std::size_t slot) noexcept { queues_.erase(slot); }
+
+    /// Of the slots for which `evictable(slot)` is true, the least recently used one of the window,
+    /// or the least recently used one that is not protected if it was used less often; or `Slots`.
+    /// In the latter case the window gives up its own, so that, asked again, it names the same
+    /// slot. O(Slots), O(1) where the first ones are evictable; calls `evictable` at most once per
+    /// held slot.
+    template <std::predicate<std::size_t> Evictable>
+    [[nodiscard]] constexpr std::size_t victim(Evictable evictable) noexcept {
+        std::size_t slot = queues_.find_from_back(trial, evictable);
+        if (slot == Slots) {
+            slot = queues_.find_from_back(kept, evictable);
+        }
+        if (slot != Slots && queues_.size(window) < window_slots) {
+            return slot;
+        }
+        const std::size_t candidate = queues_.find_from_back(window, evictable);
+        if (slot == Slots || candidate == Slots) {
+            return slot == Slots ? candidate : slot;
+        }
+        if (!is_wanted_more(candidate, slot)) {
+            return candidate;
+        }
+        queues_.move_to_front(trial, candidate);
+        return slot;
+    }
+
+private:
+    using index = detail::smallest_uint<Slots - 1>;
+
+    static constexpr std::size_t window = 0;
+    // The paper's probation and protected.
+    static constexpr std::size_t trial = 1;
+    static constexpr std::size_t kept = 2;
+
+    constexpr void insert(std::size_t slot, detail::fingerprint print) noexcept {
+        prints_[slot] = print;
+        last_ = static_cast<index>(slot);
+        sketch_.add(print);
+        queues_.push_front(window, slot);
+        if (queues_.size(window) > window_slots) {
+            queues_.move_to_front(trial, queues_.back(window));
+        }
+    }
+
+    /// What nobody has counted is let in.
+    [[nodiscard]] constexpr bool is_wanted_more(std::size_t slot, std::size_t than) const noexcept {
+        return prints_[slot] == 0 ||
+               sketch_.estimate(prints_[slot]) > sketch_.estimate(prints_[than]);
+    }
+
+    std::array<detail::fingerprint, Slots> prints_{};
+    detail::slot_queues<Slots, 3> queues_;
+    detail::frequency_sketch<Slots> sketch_;
+    index last_ = 0;
+};
+
+static_assert(eviction_policy<tiny_lfu<8>>);
+static_assert(remembers_keys<tiny_lfu<8>>);
+
+} // namespace vmem
+
+// ========================================================================================
+// vmem/eviction/two_queue.hpp
+#define VMEM_EVICTION_TWO_QUEUE_HPP
+
+namespace vmem {
+
+/// 2Q, in full (Johnson, Shasha, "2Q: a low overhead high performance buffer management replacement
+/// algorithm", VLDB 1994): what comes in goes through a first-in-first-out queue, a quarter of the
+/// slots, used or not; the keys of what leaves it are remembered. What comes back while it is
+/// remembered goes to an LRU order, which has the rest of the slots. However often something
+/// new is used, as a page by a loop over its elements, that is one use, and a scan leaves no trace.
+///
+/// RAM: 5 bytes (40 bits) per slot, 2 bytes per remembered key, of which there are half as many as
+/// slots, and 8 bytes (56 bytes for 8 slots). From 256 slots on 7 bytes per slot.
+///
+/// Without keys it is `fifo`.
+template <std::size_t Slots>
+class two_queue {
+    static_assert(Slots >= 1, "two_queue: needs at least one slot");
+
+public:
+    /// Slots that the queue of new things keeps while the others have any: the paper's Kin.
+    static constexpr std::size_t new_slots = Slots < 4 ? 1 : Slots / 4;
+    /// Keys that are remembered of what has left: the paper's Kout.
+    static constexpr std::size_t ghosts = Slots < 2 ? 1 : Slots / 2;
+
+    /// Precondition: `slot` is not held. O(1).
+    constexpr void on_insert(std::size_t slot) noexcept {
+        prints_[slot] = 0;
+        queues_.push_front(fresh, slot);
+    }
+
+    /// Precondition: `slot` is not held. O(Slots).
+    constexpr void on_insert(std::size_t slot, address key) noexcept {
+        const detail::fingerprint print = detail::fingerprint_of(key);
+        prints_[slot] = print;
+        queues_.push_front(left_.take(print) ? known : fresh, slot);
+    }
+
+    /// Precondition: `slot` is held. O(1): one comparison where `slot` is new, two where it is the
+    /// last one used of the others.
+    constexpr void on_access(std::size_t slot) noexcept {
+        if (queues_.queue_of(slot) == known) {
+            queues_.move_to_front(known, slot);
+        }
+    }
+
+    /// Precondition: `slot` is held. O(1).
+    constexpr void on_remove(std::size_t slot) noexcept {
+        if (queues_.queue_of(slot) == fresh) {
+            left_.push(prints_[slot]);
+        }
+        queues_.erase(slot);
+    }
+
+    /// The oldest of the new slots if they are more than `new_slots`, else the least recently used
+    /// of the others, else any, for which `evictable(slot)` is true; or `Slots`. Changes nothing:
+    /// asked again, it names the same slot. O(Slots), O(1) where the first one is evictable; calls
+    /// `evictable` at most once per held slot.
+    template <std::predicate<std::size_t> Evictable>
+    [[nodiscard]] constexpr std::size_t victim(Evictable evictable) noexcept {
+        const std::size_t first = queues_.size(fresh) > new_slots ? fresh : known;
+        const std::size_t slot = queues_.find_from_back(first, evictable);
+        return slot != Slots ? slot
+                             : queues_.find_from_back(first == fresh ? known : fresh, evictable);
+    }
+
+private:
+    // The paper's A1in and Am; A1out is `left_`.
+    static constexpr std::size_t fresh = 0;
+    static constexpr std::size_t known = 1;
+
+    std::array<detail::fingerprint, Slots> prints_{};
+    detail::recent_fingerprints<ghosts> left_;
+    detail::slot_queues<Slots, 2> queues_;
+};
+
+static_assert(eviction_policy<two_queue<8>>);
+static_assert(remembers_keys<two_queue<8>>);
+
+} // namespace vmem
+
+// ========================================================================================
+// vmem/policies.hpp
+#define VMEM_POLICIES_HPP
+
+/// \file
+/// The optional arguments of `heap<>`, in any order. Each names its kind by an empty base, so that
+/// the heap finds it and refuses two of one kind.
+namespace vmem {
+
+namespace detail {
+
+struct address_policy {};
+struct dirty_policy {};
+struct fault_policy {};
+struct instance_policy {};
+struct locking_policy {};
+struct persisted_policy {};
+struct statistics_policy {};
+
+} // namespace detail
+
+/// What an operator that cannot return an error hands to the fault handler.
+struct fault_info {
+    errc code;
+    /// The virtual address in question.
+    address where;
+};
+
+/// The default fault handler: stops the program at once.
+struct trap_on_fault {
+    [[noreturn]] void operator()(fault_info) const noexcept { __builtin_trap(); }
+};
+
+/// A mutex for one thread: does nothing, costs nothing.
+struct no_lock {
+    constexpr void lock() noexcept {}
+    constexpr void unlock() noexcept {}
+};
+
+template <class M>
+concept lockable = std::default_initializable<M> && requires(M& m) {
+    m.lock();
+    m.unlock();
+};
+
+/// Width of a virtual pointer: 16, 32 (default) or 64 bits. It bounds the virtual memory.
+template <unsigned Bits>
+struct address_bits : detail::address_policy {
+    static_assert(Bits == 16 || Bits == 32 || Bits == 64, "address_bits: choose 16, 32 or 64");
+    static_assert(Bits / 8 <= sizeof(address),
+                  "address_bits: wider than a storage address of this machine");
+    using type = std::conditional_t<Bits == 16, std::uint16_t,
+                                    std::conditional_t<Bits == 32, std::uint32_t, std::uint64_t>>;
+};
+
+/// What `*p`, `p->x` and `p[i]` do when they fail: `Handler{}(fault_info)`. A handler may reset the
+/// device, log and stop, or throw; if it returns, the program traps.
+template <class Handler>
+struct on_fault : detail::fault_policy {
+    static_assert(std::default_initializable<Handler> && std::invocable<Handler, fault_info>,
+                  "on_fault: Handler must be default constructible and callable with a fault_info");
+    using type = Handler;
+};
+
+/// A virtual pointer finds its heap by type; a tag makes another type of the same composition.
+template <class Tag>
+struct instance : detail::instance_policy {
+    using type = Tag;
+};
+
+/// Guards every operation of the heap with a `Mutex`, for use from several threads.
+template <class Mutex>
+struct locking : detail::locking_policy {
+    static_assert(lockable<Mutex>,
+                  "locking: Mutex must be default constructible with lock() and unlock()");
+    using type = Mutex;
+};
+
+/// Whether the heap counts accesses, page-ins and write-backs (see `paging_statistics`).
+template <bool Enabled>
+struct statistics : detail::statistics_policy {
+    static constexpr bool value = Enabled;
+};
+
+/// Most bytes that are unsaved at any instant, what describes them included, so that a persist has
+/// a bound that suits the energy there is. For `resident_objects`; without it the arena is the
+/// limit.
+template <std::size_t Bytes>
+struct dirty_limit : detail::dirty_policy {
+    static constexpr std::size_t value = Bytes;
+};
+
+/// What happens after each persist: `Handler{}(result<void>)` is called with its outcome, in the
+/// interrupt that asked for it or at the end of the critical section that put it off. Where an
+/// operating system would stop the program. It may call `restore`.
+template <class Handler>
+struct on_persisted : detail::persisted_policy {
+    static_assert(std::default_initializable<Handler> && std::invocable<Handler, result<void>>,
+                  "on_persisted: Handler must be default constructible and callable with a "
+                  "result<void>");
+    using type = Handler;
+};
+
+namespace detail {
+
+/// The default of `on_persisted`.
+struct go_on {
+    void operator()(const result<void>&) const noexcept {}
+};
+
+template <class Kind, class Policy>
+inline constexpr bool is_policy = std::is_base_of_v<Kind, Policy>;
+
+template <class Kind, class... Policies>
+inline constexpr std::size_t policy_count = (std::size_t{is_policy<Kind, Policies>} + ... + 0);
+
+template <class Kind, class Default, class... Policies>
+struct find_policy {
+    using type = Default;
+};
+template <class Kind, class Default, class First, class... Rest>
+struct find_policy<Kind, Default, First, Rest...> {
+    using type = typename std::conditional_t<is_policy<Kind, First>, std::type_identity<First>,
+                                             find_policy<Kind, Default, Rest...>>::type;
+};
+
+/// The policy of a kind among `Policies`, or the default.
+template <class Kind, class Default, class... Policies>
+using policy = typename find_policy<Kind, Default, Policies...>::type;
+
+template <class P>
+inline constexpr bool is_known_policy =
+    is_policy<address_policy, P> || is_policy<fault_policy, P> || is_policy<instance_policy, P> ||
+    is_policy<locking_policy, P> || is_policy<statistics_policy, P> || is_policy<dirty_policy, P> ||
+    is_policy<persisted_policy, P>;
+
+template <class... Policies>
+consteval void check_policies() {
+    static_assert((is_known_policy<Policies> && ...),
+                  "heap: an argument after the allocator is not a policy; known are locking<>, "
+                  "on_fault<>, address_bits<>, instance<>, statistics<>, dirty_limit<> and "
+                  "on_persisted<>");
+    static_assert(policy_count<address_policy, Policies...> <= 1 &&
+                      policy_count<fault_policy, Policies...> <= 1 &&
+                      policy_count<instance_policy, Policies...> <= 1 &&
+                      policy_count<locking_policy, Policies...> <= 1 &&
+                      policy_count<statistics_policy, Policies...> <= 1 &&
+                      policy_count<dirty_policy, Policies...> <= 1 &&
+                      policy_count<persisted_policy, Policies...> <= 1,
+                  "heap: two policies of one kind; keep one of them");
+}
+
+} // namespace detail
+} // namespace vmem
+
+// ========================================================================================
+// vmem/detail/bound_residency.hpp
+#define VMEM_DETAIL_BOUND_RESIDENCY_HPP
+
+namespace vmem::detail {
+
+/// A residency for a storage, and what the policies say of it.
+template <class Residency, class Storage, class... Policies>
+struct bound_residency {
+    using address_type = typename policy<address_policy, address_bits<32>, Policies...>::type;
+    static constexpr bool counts = policy<statistics_policy, statistics<false>, Policies...>::value;
+    static constexpr std::size_t limit =
+        policy<dirty_policy, dirty_limit<static_cast<std::size_t>(-1)>, Policies...>::value;
+
+    template <class R>
+    static auto bind() {
+        if constexpr (requires {
+                          typename R::template bind_limited<Storage, address_type, counts, limit>;
+                      }) {
+            return std::type_identity<
+                typename R::template bind_limited<Storage, address_type, counts, limit>>{};
+        } else {
+            static_assert(policy_count<dirty_policy, Policies...> == 0 &&
+                              policy_count<persisted_policy, Policies...> == 0,
+                          "heap: dirty_limit<> and on_persisted<> need resident_objects<>");
+            return std::type_identity<typename R::template bind<Storage, address_type, counts>>{};
+        }
+    }
+    using type = typename decltype(bind<Residency>())::type;
+};
+
+/// What the allocator of a heap keeps its state on: the residency, unless that has a way past it.
+template <class Residency>
+struct medium_of {
+    using type = Residency;
+};
+template <object_residency Residency>
+struct medium_of<Residency> {
+    using type = typename Residency::medium_type;
+};
+
+} // namespace vmem::detail
+
+// ========================================================================================
 // vmem/persist/critical_section.hpp
 #define VMEM_PERSIST_CRITICAL_SECTION_HPP
 
@@ -7644,8 +8997,10 @@ namespace vmem {
 /// goes on; the threads of a program exclude each other by other means.
 class critical_section {
 public:
+    /// What an interrupt may put off; null for nothing.
     using action = void (*)();
 
+    /// Begins a section. O(1).
     void enter() noexcept {
         depth_ = depth_ + 1;
         // What the section changes must not move out of it.
@@ -7662,6 +9017,7 @@ public:
             wanted();
         }
     }
+    /// Whether a section is active; then an interrupt must put off what it wants.
     [[nodiscard]] bool is_active() const noexcept { return depth_ != 0; }
 
     /// For an interrupt that finds the section active. The action queued last is the one called.
@@ -8146,161 +9502,6 @@ private:
 } // namespace vmem::detail
 
 // ========================================================================================
-// vmem/policies.hpp
-#define VMEM_POLICIES_HPP
-
-/// \file
-/// The optional arguments of `heap<>`, in any order. Each names its kind by an empty base, so that
-/// the heap finds it and refuses two of one kind.
-namespace vmem {
-
-namespace detail {
-
-struct address_policy {};
-struct dirty_policy {};
-struct fault_policy {};
-struct instance_policy {};
-struct locking_policy {};
-struct persisted_policy {};
-struct statistics_policy {};
-
-} // namespace detail
-
-/// What an operator that cannot return an error hands to the fault handler.
-struct fault_info {
-    errc code;
-    /// The virtual address in question.
-    address where;
-};
-
-/// The default fault handler: stops the program at once.
-struct trap_on_fault {
-    [[noreturn]] void operator()(fault_info) const noexcept { __builtin_trap(); }
-};
-
-/// A mutex for one thread: does nothing, costs nothing.
-struct no_lock {
-    constexpr void lock() noexcept {}
-    constexpr void unlock() noexcept {}
-};
-
-template <class M>
-concept lockable = std::default_initializable<M> && requires(M& m) {
-    m.lock();
-    m.unlock();
-};
-
-/// Width of a virtual pointer: 16, 32 (default) or 64 bits. It bounds the virtual memory.
-template <unsigned Bits>
-struct address_bits : detail::address_policy {
-    static_assert(Bits == 16 || Bits == 32 || Bits == 64, "address_bits: choose 16, 32 or 64");
-    static_assert(Bits / 8 <= sizeof(address),
-                  "address_bits: wider than a storage address of this machine");
-    using type = std::conditional_t<Bits == 16, std::uint16_t,
-                                    std::conditional_t<Bits == 32, std::uint32_t, std::uint64_t>>;
-};
-
-/// What `*p`, `p->x` and `p[i]` do when they fail: `Handler{}(fault_info)`. A handler may reset the
-/// device, log and stop, or throw; if it returns, the program traps.
-template <class Handler>
-struct on_fault : detail::fault_policy {
-    static_assert(std::default_initializable<Handler> && std::invocable<Handler, fault_info>,
-                  "on_fault: Handler must be default constructible and callable with a fault_info");
-    using type = Handler;
-};
-
-/// A virtual pointer finds its heap by type; a tag makes another type of the same composition.
-template <class Tag>
-struct instance : detail::instance_policy {
-    using type = Tag;
-};
-
-/// Guards every operation of the heap with a `Mutex`, for use from several threads.
-template <class Mutex>
-struct locking : detail::locking_policy {
-    static_assert(lockable<Mutex>,
-                  "locking: Mutex must be default constructible with lock() and unlock()");
-    using type = Mutex;
-};
-
-/// Whether the heap counts accesses, page-ins and write-backs (see `paging_statistics`).
-template <bool Enabled>
-struct statistics : detail::statistics_policy {
-    static constexpr bool value = Enabled;
-};
-
-/// Most bytes that are unsaved at any instant, what describes them included, so that a persist has
-/// a bound that suits the energy there is. For `resident_objects`; without it the arena is the
-/// limit.
-template <std::size_t Bytes>
-struct dirty_limit : detail::dirty_policy {
-    static constexpr std::size_t value = Bytes;
-};
-
-/// What happens after each persist: `Handler{}(result<void>)` is called with its outcome, in the
-/// interrupt that asked for it or at the end of the critical section that put it off. Where an
-/// operating system would stop the program. It may call `restore`.
-template <class Handler>
-struct on_persisted : detail::persisted_policy {
-    static_assert(std::default_initializable<Handler> && std::invocable<Handler, result<void>>,
-                  "on_persisted: Handler must be default constructible and callable with a "
-                  "result<void>");
-    using type = Handler;
-};
-
-namespace detail {
-
-/// The default of `on_persisted`.
-struct go_on {
-    void operator()(const result<void>&) const noexcept {}
-};
-
-template <class Kind, class Policy>
-inline constexpr bool is_policy = std::is_base_of_v<Kind, Policy>;
-
-template <class Kind, class... Policies>
-inline constexpr std::size_t policy_count = (std::size_t{is_policy<Kind, Policies>} + ... + 0);
-
-template <class Kind, class Default, class... Policies>
-struct find_policy {
-    using type = Default;
-};
-template <class Kind, class Default, class First, class... Rest>
-struct find_policy<Kind, Default, First, Rest...> {
-    using type = typename std::conditional_t<is_policy<Kind, First>, std::type_identity<First>,
-                                             find_policy<Kind, Default, Rest...>>::type;
-};
-
-/// The policy of a kind among `Policies`, or the default.
-template <class Kind, class Default, class... Policies>
-using policy = typename find_policy<Kind, Default, Policies...>::type;
-
-template <class P>
-inline constexpr bool is_known_policy =
-    is_policy<address_policy, P> || is_policy<fault_policy, P> || is_policy<instance_policy, P> ||
-    is_policy<locking_policy, P> || is_policy<statistics_policy, P> || is_policy<dirty_policy, P> ||
-    is_policy<persisted_policy, P>;
-
-template <class... Policies>
-consteval void check_policies() {
-    static_assert((is_known_policy<Policies> && ...),
-                  "heap: an argument after the allocator is not a policy; known are locking<>, "
-                  "on_fault<>, address_bits<>, instance<>, statistics<>, dirty_limit<> and "
-                  "on_persisted<>");
-    static_assert(policy_count<address_policy, Policies...> <= 1 &&
-                      policy_count<fault_policy, Policies...> <= 1 &&
-                      policy_count<instance_policy, Policies...> <= 1 &&
-                      policy_count<locking_policy, Policies...> <= 1 &&
-                      policy_count<statistics_policy, Policies...> <= 1 &&
-                      policy_count<dirty_policy, Policies...> <= 1 &&
-                      policy_count<persisted_policy, Policies...> <= 1,
-                  "heap: two policies of one kind; keep one of them");
-}
-
-} // namespace detail
-} // namespace vmem
-
-// ========================================================================================
 // vmem/detail/typed_memory.hpp
 #define VMEM_DETAIL_TYPED_MEMORY_HPP
 
@@ -8690,31 +9891,6 @@ namespace vmem {
 
 namespace detail {
 
-/// A residency for a storage, and what the policies say of it.
-template <class Residency, class Storage, class... Policies>
-struct bound_residency {
-    using address_type = typename policy<address_policy, address_bits<32>, Policies...>::type;
-    static constexpr bool counts = policy<statistics_policy, statistics<false>, Policies...>::value;
-    static constexpr std::size_t limit =
-        policy<dirty_policy, dirty_limit<static_cast<std::size_t>(-1)>, Policies...>::value;
-
-    template <class R>
-    static auto bind() {
-        if constexpr (requires {
-                          typename R::template bind_limited<Storage, address_type, counts, limit>;
-                      }) {
-            return std::type_identity<
-                typename R::template bind_limited<Storage, address_type, counts, limit>>{};
-        } else {
-            static_assert(policy_count<dirty_policy, Policies...> == 0 &&
-                              policy_count<persisted_policy, Policies...> == 0,
-                          "heap: dirty_limit<> and on_persisted<> need resident_objects<>");
-            return std::type_identity<typename R::template bind<Storage, address_type, counts>>{};
-        }
-    }
-    using type = typename decltype(bind<Residency>())::type;
-};
-
 /// The typed memory of a composition: its bound residency, and what its policies choose.
 template <class Storage, class Residency, class Allocator, class... Policies>
 using heap_memory =
@@ -8722,15 +9898,6 @@ using heap_memory =
                  typename bound_residency<Residency, Storage, Policies...>::type,
                  typename policy<locking_policy, locking<no_lock>, Policies...>::type,
                  typename policy<fault_policy, on_fault<trap_on_fault>, Policies...>::type>;
-
-template <class Residency>
-struct medium_of {
-    using type = Residency;
-};
-template <object_residency Residency>
-struct medium_of<Residency> {
-    using type = typename Residency::medium_type;
-};
 
 } // namespace detail
 
@@ -9242,6 +10409,7 @@ public:
             at_ += out.size();
         }
     }
+    /// The first error of all reads so far.
     [[nodiscard]] const result<void>& outcome() const noexcept { return outcome_; }
 
 private:
@@ -9865,7 +11033,8 @@ struct page_table {
             if constexpr (std::has_single_bit(Pages)) {
                 return frame_of_[page & (Pages - 1)];
             } else {
-                // A branch, which is predicted, where a conditional move would wait for the address.
+                // A branch, which is predicted, where a conditional move would wait for the
+                // address.
                 if (page < Pages) [[likely]] {
                     return frame_of_[page];
                 }
@@ -10030,6 +11199,7 @@ public:
     static constexpr std::uint16_t ranked = 0x1000;
     /// The slot shows bytes of which nobody knows to what object they belong.
     static constexpr std::uint16_t view = 0x2000;
+    // What counts only while there are pins, above all others.
     /// One of the pins, or one that was there with one of them, may write.
     static constexpr std::uint16_t writing = 0x4000;
     /// The pin is the only one.
@@ -10118,9 +11288,11 @@ public:
     [[nodiscard]] bool holds(std::size_t slot) const noexcept { return slots_[slot].size != 0; }
 
     [[gnu::always_inline]] void unpin(std::size_t slot) noexcept {
-        const auto left = static_cast<std::uint16_t>(slots_[slot].pins - 1);
-        slots_[slot].pins =
-            static_cast<std::uint16_t>((left & count_mask) != 0 ? left : left & view);
+        const unsigned left = slots_[slot].pins - 1U;
+        slots_[slot].pins = static_cast<std::uint16_t>(left);
+        if (left >= writing) [[unlikely]] {
+            forget_writers(slot);
+        }
     }
 
     /// The granules that `[first, first + count)` of an object of `size` bytes touches.
@@ -10128,8 +11300,9 @@ public:
     [[nodiscard, gnu::always_inline]] static constexpr unsigned
     granules(std::size_t size, std::size_t first, std::size_t count) noexcept {
         const unsigned shift = granule_shift(size);
-        const std::size_t begin = first >> shift;
-        const std::size_t end = (first + count - 1) >> shift;
+        // There are no more than 16: no shift goes too far, whatever the caller got wrong.
+        const std::size_t begin = (first >> shift) % 16;
+        const std::size_t end = ((first + count - 1) >> shift) % 16;
         return (2U << end) - (1U << begin);
     }
     /// What it costs to have some granules of such an object unsaved: their bytes and the slot.
@@ -10196,6 +11369,13 @@ private:
     granule_shift(std::size_t size) noexcept {
         const auto width = static_cast<unsigned>(std::bit_width(size - 1));
         return width > 4 ? width - 4 : 0;
+    }
+
+    /// If nobody is left who might be one.
+    [[gnu::noinline]] void forget_writers(std::size_t slot) noexcept {
+        if ((slots_[slot].pins & count_mask) == 0) {
+            slots_[slot].pins &= view;
+        }
     }
 
     void enlist(std::size_t slot) noexcept {

@@ -144,9 +144,7 @@ template <class Policy>
             const auto kind = random() % 4;
             const auto length = static_cast<std::uint32_t>(random() % 1500);
             for (std::uint32_t i = 0; i < length && pages.size() < 1'000'000; ++i) {
-                pages.push_back(kind < 2    ? draw()
-                                : kind == 2 ? fresh + i
-                                            : 1024 + i % 80);
+                pages.push_back(kind < 2 ? draw() : kind == 2 ? fresh + i : 1024 + i % 80);
             }
             fresh = kind == 2 ? (fresh + length) % 50'000 + 2048 : fresh;
         }

@@ -105,9 +105,9 @@ public:
         }
         // The score of what is there before the page comes in.
         --insertions_;
-        const auto first = std::max_element(
-            pages_.begin(), pages_.end(),
-            [&](const entry& a, const entry& b) { return is_less_ready(a, b); });
+        const auto first =
+            std::max_element(pages_.begin(), pages_.end(),
+                             [&](const entry& a, const entry& b) { return is_less_ready(a, b); });
         ++insertions_;
         const std::uint32_t left = first->page;
         *first = fresh;
@@ -359,7 +359,8 @@ private:
     }
 
     unsigned& counter(std::size_t row, std::uint32_t page) {
-        static constexpr std::uint32_t factors[4]{2654435769U, 1779033703U, 3144134277U, 1359893119U};
+        static constexpr std::uint32_t factors[4]{2654435769U, 1779033703U, 3144134277U,
+                                                  1359893119U};
         const std::uint32_t hash = (page + 1) * factors[row];
         return counters_[row][hash / 4096 % counters_[row].size()];
     }

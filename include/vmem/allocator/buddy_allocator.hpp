@@ -25,9 +25,9 @@ namespace vmem {
 /// power of two. They are enough to know the size of each live block, so that every double free,
 /// foreign pointer and wrong size (but those that round to the same block) is found out.
 ///
-/// `MinBlock` (bytes): a power of two, at least 8. Of an arena above MinBlock * 2^31, no more is
-/// used. State: in the arena, the bits and one link for each order of blocks; in the object, eleven
-/// words.
+/// `MinBlock` (bytes): a power of two, at least 8. Of an arena above MinBlock * 2^31 bytes or
+/// 32 GiB, no more is used. State: in the arena, the bits and one link for each order of blocks; in
+/// the object, eleven words.
 ///
 /// With n = arena / MinBlock, each function is O(log n) unless it says otherwise.
 template <std::size_t MinBlock = 16>

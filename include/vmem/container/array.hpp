@@ -99,6 +99,7 @@ public:
         }
         return copy.get();
     }
+    /// Replaces an element. Errors: out_of_range, those of the heap's `write`.
     [[nodiscard]] result<void> set(std::size_t index, const T& value) {
         if (index >= N) {
             return failure(errc::out_of_range);

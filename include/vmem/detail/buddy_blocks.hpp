@@ -25,8 +25,10 @@ class buddy_blocks {
     using flags = buddy_flags;
     using lists = buddy_lists<MinBlock>;
     static constexpr unsigned min_order = static_cast<unsigned>(std::countr_zero(MinBlock));
-    static constexpr std::size_t max_arena =
-        std::size_t{1} << lesser(std::numeric_limits<std::size_t>::digits - 1, min_order + 31);
+    /// What the numbers of granules reach, and what the links of free blocks do.
+    static constexpr std::size_t max_arena = static_cast<std::size_t>(lesser(
+        std::uint64_t{1} << lesser(std::numeric_limits<std::size_t>::digits - 1, min_order + 31),
+        lists::max_arena));
 
 public:
     /// No order.

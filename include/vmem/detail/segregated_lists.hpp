@@ -106,7 +106,7 @@ public:
         const std::size_t wanted = class_above(size);
         std::size_t at = wanted / digits;
         if (at >= occupied_.size()) {
-            return {0, 0};
+            return first_of_own_class(base, size);
         }
         bits fits = occupied_[at] & (~bits{0} << (wanted % digits));
         if (fits == 0) {

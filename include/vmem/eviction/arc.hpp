@@ -3,9 +3,9 @@
 #define VMEM_EVICTION_ARC_HPP
 
 #include <vmem/config.hpp>
+#include <vmem/detail/fingerprint.hpp>
+#include <vmem/detail/slot_queues.hpp>
 #include <vmem/eviction/concept.hpp>
-#include <vmem/eviction/fingerprint.hpp>
-#include <vmem/eviction/slot_queues.hpp>
 
 #include <array>
 #include <concepts>
@@ -98,8 +98,7 @@ private:
         prints_[slot] = print;
         last_ = static_cast<index>(slot);
         nodes_.push_front(queue, slot);
-        if (nodes_.size(left_once) != 0 &&
-            nodes_.size(once) + nodes_.size(left_once) > Slots) {
+        if (nodes_.size(left_once) != 0 && nodes_.size(once) + nodes_.size(left_once) > Slots) {
             nodes_.erase(nodes_.back(left_once));
         }
         if (nodes_.size(left_once) + nodes_.size(left_again) > Slots) {

@@ -42,10 +42,11 @@ public:
     /// Precondition: `slot` is held. O(1).
     constexpr void on_remove(std::size_t slot) noexcept { held_.erase(slot); }
 
-    /// The first slot that the hand finds held, with a count of zero and for which `evictable(slot)`
-    /// is true; or `Slots`. A slot that is not evictable keeps its count. The hand moves on, so that
-    /// a caller that could not save the contents is offered another slot next. O(Slots): at most
-    /// 2^Bits rounds, so that `evictable` is called at most that often per held slot.
+    /// The first slot that the hand finds held, with a count of zero and for which
+    /// `evictable(slot)` is true; or `Slots`. A slot that is not evictable keeps its count. The
+    /// hand moves on, so that a caller that could not save the contents is offered another slot
+    /// next. O(Slots): at most 2^Bits rounds, so that `evictable` is called at most that often per
+    /// held slot.
     template <std::predicate<std::size_t> Evictable>
     [[nodiscard]] constexpr std::size_t victim(Evictable evictable) noexcept {
         for (std::size_t left = (std::size_t{most_uses} + 1) * Slots; left != 0; --left) {
@@ -66,8 +67,8 @@ private:
     using index = detail::smallest_uint<Slots - 1>;
     static constexpr char8_t most_uses = (1U << Bits) - 1U;
 
-    // Not a byte type: a store to one may alias every object, so that after each access the compiler
-    // would load the heap's own fields again.
+    // Not a byte type: a store to one may alias every object, so that after each access the
+    // compiler would load the heap's own fields again.
     std::array<char8_t, Slots> uses_{};
     detail::slot_set<Slots> held_;
     index hand_ = 0;

@@ -3,9 +3,9 @@
 #define VMEM_EVICTION_LIRS_HPP
 
 #include <vmem/config.hpp>
+#include <vmem/detail/fingerprint.hpp>
+#include <vmem/detail/slot_queues.hpp>
 #include <vmem/eviction/concept.hpp>
-#include <vmem/eviction/fingerprint.hpp>
-#include <vmem/eviction/slot_queues.hpp>
 
 #include <array>
 #include <concepts>
@@ -25,8 +25,8 @@ namespace vmem {
 /// In one thing it is not the paper's: an access to the slot used last is still the same use. A
 /// scan that looks at several elements of a page would seem to use each page several times.
 ///
-/// RAM: 13 bytes (104 bits) per slot, 6 of which are for a key of what has left, and 7 indices (112
-/// bytes for 8 slots). From 128 slots on 17 bytes per slot, 8 for a key; from 256 on 19.
+/// RAM: 13 bytes (104 bits) per slot, 5 of which are for a key of what has left, and 7 indices (112
+/// bytes for 8 slots). From 128 slots on 17 bytes per slot, 7 for a key; from 256 on 19.
 ///
 /// Without keys nothing is recognised, and it misses more often.
 template <std::size_t Slots>

@@ -160,7 +160,8 @@ private:
 template <std::size_t Slots>
 using priority = basic_priority<Slots>;
 
-/// `priority_by<Rule>::policy` is `basic_priority` with another `Rule`, in the form that heaps take.
+/// `priority_by<Rule>::policy` is `basic_priority` with another `Rule`, in the form that heaps
+/// take.
 template <class Rule>
 struct priority_by {
     template <std::size_t Slots>

@@ -3,9 +3,9 @@
 #define VMEM_EVICTION_S3_FIFO_HPP
 
 #include <vmem/config.hpp>
+#include <vmem/detail/fingerprint.hpp>
+#include <vmem/detail/slot_queues.hpp>
 #include <vmem/eviction/concept.hpp>
-#include <vmem/eviction/fingerprint.hpp>
-#include <vmem/eviction/slot_queues.hpp>
 
 #include <array>
 #include <concepts>
@@ -34,12 +34,12 @@ public:
     static constexpr std::size_t ghosts = Slots > small_slots ? Slots - small_slots : 1;
 
     /// Precondition: `slot` is not held. O(1).
-    constexpr void on_insert(std::size_t slot) noexcept { insert(slot, 0, small); }
+    constexpr void on_insert(std::size_t slot) noexcept { insert(slot, 0, small_queue); }
 
     /// Precondition: `slot` is not held. O(Slots).
     constexpr void on_insert(std::size_t slot, address key) noexcept {
         const detail::fingerprint print = detail::fingerprint_of(key);
-        insert(slot, print, left_.take(print) ? main : small);
+        insert(slot, print, left_.take(print) ? main_queue : small_queue);
     }
 
     /// Precondition: `slot` is held. One load, one comparison, one store.
@@ -51,32 +51,32 @@ public:
 
     /// Precondition: `slot` is held. O(1).
     constexpr void on_remove(std::size_t slot) noexcept {
-        if (queues_.queue_of(slot) == small) {
+        if (queues_.queue_of(slot) == small_queue) {
             left_.push(prints_[slot]);
         }
         queues_.erase(slot);
     }
 
     /// The oldest slot of the small queue that was used less than twice, where that queue has its
-    /// share; else the oldest of the main queue that was not used since it last came by; or `Slots`
-    /// if `evictable(slot)` is true for none. A slot that is not evictable keeps its place. Asked
-    /// again, it names the same slot, unless that was used meanwhile. O(Slots); calls `evictable`
-    /// at most six times per held slot.
+    /// share; else the oldest of the main queue that was not used since it last came by; else the
+    /// oldest of the small queue; or `Slots` if `evictable(slot)` is true for none. A slot that is
+    /// not evictable keeps its place. Asked again, it names the same slot, unless that was used
+    /// meanwhile. O(Slots); calls `evictable` at most five times per held slot.
     template <std::predicate<std::size_t> Evictable>
     [[nodiscard]] constexpr std::size_t victim(Evictable evictable) noexcept {
         std::size_t slot = Slots;
-        if (queues_.size(small) >= small_slots) {
+        if (queues_.size(small_queue) >= small_slots) {
             slot = victim_of_small(evictable);
         }
         if (slot == Slots) {
             slot = victim_of_main(evictable);
         }
-        return slot == Slots ? victim_of_small(evictable) : slot;
+        return slot == Slots ? queues_.find_from_back(small_queue, evictable) : slot;
     }
 
 private:
-    static constexpr std::size_t small = 0;
-    static constexpr std::size_t main = 1;
+    static constexpr std::size_t small_queue = 0;
+    static constexpr std::size_t main_queue = 1;
     static constexpr char8_t most_uses = 3;
 
     constexpr void insert(std::size_t slot, detail::fingerprint print, std::size_t queue) noexcept {
@@ -87,13 +87,13 @@ private:
 
     template <class Evictable>
     [[nodiscard]] constexpr std::size_t victim_of_small(Evictable& evictable) noexcept {
-        for (std::size_t slot = queues_.back(small); slot != Slots;) {
+        for (std::size_t slot = queues_.back(small_queue); slot != Slots;) {
             const std::size_t newer = queues_.toward_front(slot);
             if (evictable(slot)) {
                 if (uses_[slot] < 2) {
                     return slot;
                 }
-                queues_.move_to_front(main, slot);
+                queues_.move_to_front(main_queue, slot);
                 uses_[slot] = 0;
             }
             slot = newer;
@@ -103,17 +103,17 @@ private:
 
     template <class Evictable>
     [[nodiscard]] constexpr std::size_t victim_of_main(Evictable& evictable) noexcept {
-        std::size_t slot = queues_.back(main);
-        for (std::size_t left = queues_.size(main) * (most_uses + 1U); left != 0; --left) {
+        std::size_t slot = queues_.back(main_queue);
+        for (std::size_t left = queues_.size(main_queue) * (most_uses + 1U); left != 0; --left) {
             const std::size_t newer = queues_.toward_front(slot);
             if (evictable(slot)) {
                 if (uses_[slot] == 0) {
                     return slot;
                 }
                 --uses_[slot];
-                queues_.move_to_front(main, slot);
+                queues_.move_to_front(main_queue, slot);
             }
-            slot = newer != Slots ? newer : queues_.back(main);
+            slot = newer != Slots ? newer : queues_.back(main_queue);
         }
         return Slots;
     }
@@ -121,8 +121,8 @@ private:
     std::array<detail::fingerprint, Slots> prints_{};
     detail::recent_fingerprints<ghosts> left_;
     detail::slot_queues<Slots, 2> queues_;
-    // Not a byte type: a store to one may alias every object, so that after each access the compiler
-    // would load the heap's own fields again.
+    // Not a byte type: a store to one may alias every object, so that after each access the
+    // compiler would load the heap's own fields again.
     std::array<char8_t, Slots> uses_{};
 };
 

@@ -3,10 +3,10 @@
 #define VMEM_EVICTION_TINY_LFU_HPP
 
 #include <vmem/config.hpp>
+#include <vmem/detail/fingerprint.hpp>
+#include <vmem/detail/frequency_sketch.hpp>
+#include <vmem/detail/slot_queues.hpp>
 #include <vmem/eviction/concept.hpp>
-#include <vmem/eviction/fingerprint.hpp>
-#include <vmem/eviction/frequency_sketch.hpp>
-#include <vmem/eviction/slot_queues.hpp>
 
 #include <array>
 #include <concepts>
@@ -23,7 +23,7 @@ namespace vmem {
 /// In one thing it is not the paper's: an access to the slot used last is still the same use. A
 /// scan that looks at several elements of a page would seem to use each page several times.
 ///
-/// RAM: 13 bytes (104 bits) per slot, 8 of which are for the sketch, 12 bytes (116 bytes for 8
+/// RAM: 13 bytes (104 bits) per slot, 8 of which are for the sketch, and 12 bytes (116 bytes for 8
 /// slots). From 256 slots on 15 bytes per slot. The sketch rounds the number of slots up to a power
 /// of two.
 ///
@@ -47,8 +47,8 @@ public:
         insert(slot, detail::fingerprint_of(key));
     }
 
-    /// Precondition: `slot` is held. One comparison where `slot` is the last one used; else O(1), of
-    /// four counters among others, and O(Slots) once in `5 * Slots` uses.
+    /// Precondition: `slot` is held. One comparison where `slot` is the last one used; else O(1),
+    /// of four counters among others, and O(Slots) once in `5 * Slots` uses.
     constexpr void on_access(std::size_t slot) noexcept {
         if (slot == last_) {
             return;

@@ -3,9 +3,9 @@
 #define VMEM_EVICTION_TWO_QUEUE_HPP
 
 #include <vmem/config.hpp>
+#include <vmem/detail/fingerprint.hpp>
+#include <vmem/detail/slot_queues.hpp>
 #include <vmem/eviction/concept.hpp>
-#include <vmem/eviction/fingerprint.hpp>
-#include <vmem/eviction/slot_queues.hpp>
 
 #include <array>
 #include <concepts>

@@ -11,8 +11,10 @@ namespace vmem {
 /// goes on; the threads of a program exclude each other by other means.
 class critical_section {
 public:
+    /// What an interrupt may put off; null for nothing.
     using action = void (*)();
 
+    /// Begins a section. O(1).
     void enter() noexcept {
         depth_ = depth_ + 1;
         // What the section changes must not move out of it.
@@ -29,6 +31,7 @@ public:
             wanted();
         }
     }
+    /// Whether a section is active; then an interrupt must put off what it wants.
     [[nodiscard]] bool is_active() const noexcept { return depth_ != 0; }
 
     /// For an interrupt that finds the section active. The action queued last is the one called.

@@ -140,6 +140,7 @@ public:
             at_ += out.size();
         }
     }
+    /// The first error of all reads so far.
     [[nodiscard]] const result<void>& outcome() const noexcept { return outcome_; }
 
 private:

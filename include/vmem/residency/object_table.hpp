@@ -62,6 +62,7 @@ public:
     static constexpr std::uint16_t ranked = 0x1000;
     /// The slot shows bytes of which nobody knows to what object they belong.
     static constexpr std::uint16_t view = 0x2000;
+    // What counts only while there are pins, above all others.
     /// One of the pins, or one that was there with one of them, may write.
     static constexpr std::uint16_t writing = 0x4000;
     /// The pin is the only one.
@@ -150,9 +151,11 @@ public:
     [[nodiscard]] bool holds(std::size_t slot) const noexcept { return slots_[slot].size != 0; }
 
     [[gnu::always_inline]] void unpin(std::size_t slot) noexcept {
-        const auto left = static_cast<std::uint16_t>(slots_[slot].pins - 1);
-        slots_[slot].pins =
-            static_cast<std::uint16_t>((left & count_mask) != 0 ? left : left & view);
+        const unsigned left = slots_[slot].pins - 1U;
+        slots_[slot].pins = static_cast<std::uint16_t>(left);
+        if (left >= writing) [[unlikely]] {
+            forget_writers(slot);
+        }
     }
 
     /// The granules that `[first, first + count)` of an object of `size` bytes touches.
@@ -160,8 +163,9 @@ public:
     [[nodiscard, gnu::always_inline]] static constexpr unsigned
     granules(std::size_t size, std::size_t first, std::size_t count) noexcept {
         const unsigned shift = granule_shift(size);
-        const std::size_t begin = first >> shift;
-        const std::size_t end = (first + count - 1) >> shift;
+        // There are no more than 16: no shift goes too far, whatever the caller got wrong.
+        const std::size_t begin = (first >> shift) % 16;
+        const std::size_t end = ((first + count - 1) >> shift) % 16;
         return (2U << end) - (1U << begin);
     }
     /// What it costs to have some granules of such an object unsaved: their bytes and the slot.
@@ -228,6 +232,13 @@ private:
     granule_shift(std::size_t size) noexcept {
         const auto width = static_cast<unsigned>(std::bit_width(size - 1));
         return width > 4 ? width - 4 : 0;
+    }
+
+    /// If nobody is left who might be one.
+    [[gnu::noinline]] void forget_writers(std::size_t slot) noexcept {
+        if ((slots_[slot].pins & count_mask) == 0) {
+            slots_[slot].pins &= view;
+        }
     }
 
     void enlist(std::size_t slot) noexcept {

@@ -35,7 +35,8 @@ struct page_table {
             if constexpr (std::has_single_bit(Pages)) {
                 return frame_of_[page & (Pages - 1)];
             } else {
-                // A branch, which is predicted, where a conditional move would wait for the address.
+                // A branch, which is predicted, where a conditional move would wait for the
+                // address.
                 if (page < Pages) [[likely]] {
                     return frame_of_[page];
                 }

@@ -11,7 +11,12 @@
 #include <cstdint>
 #include <doctest/doctest.h>
 #include <random>
+#include <set>
 #include <vector>
+
+#if __has_include(<sys/mman.h>)
+#include <sys/mman.h>
+#endif
 
 namespace {
 
@@ -84,6 +89,27 @@ TEST_CASE("buddy_allocator: an arena of any size and place is used up") {
         }
     }
 }
+
+#if defined(MAP_NORESERVE) && SIZE_MAX > 0xFFFFFFFF
+TEST_CASE("buddy_allocator: of an arena that is too large it uses what its links reach") {
+    constexpr std::size_t gibibyte = std::size_t{1} << 30;
+    void* const arena = mmap(nullptr, 40 * gibibyte, PROT_READ | PROT_WRITE,
+                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    REQUIRE(arena != MAP_FAILED);
+    {
+        vmem::buddy_allocator<4096> a({static_cast<std::byte*>(arena), 40 * gibibyte});
+        CHECK(a.invariants_hold());
+        CHECK(a.stats().capacity <= 32 * gibibyte);
+        std::set<void*> blocks;
+        while (const auto block = a.allocate(gibibyte)) {
+            CHECK(blocks.insert(*block).second);
+        }
+        CHECK(blocks.size() >= 30);
+        CHECK(a.invariants_hold());
+    }
+    munmap(arena, 40 * gibibyte);
+}
+#endif
 
 TEST_CASE("buddy_allocator: a block is aligned to its size") {
     aligned_arena arena;

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <doctest/doctest.h>
+#include <span>
 #include <vector>
 
 namespace {
@@ -42,6 +43,24 @@ TEST_CASE("tlsf_allocator: costs of its own") {
     const vmem::tlsf_allocator<> allocator(arena);
     // 1.6 % for the flags, 0.2 % for the lists.
     CHECK(allocator.stats().capacity >= arena.size() * 982 / 1000);
+}
+
+template <std::size_t MaxArena, unsigned SecondLevelBits>
+void grants_its_largest() {
+    alignas(16) static std::array<std::byte, MaxArena> arena;
+    for (std::size_t size = MaxArena; size + 4096 > MaxArena; size -= 16) {
+        vmem::tlsf_allocator<MaxArena, SecondLevelBits> a(std::span<std::byte>(arena).first(size));
+        const auto taken = a.allocate(a.largest_free());
+        CAPTURE(size);
+        REQUIRE(taken);
+    }
+}
+
+TEST_CASE("tlsf_allocator: the largest block of an arena is granted, in the last list too") {
+    grants_its_largest<32752, 4>();
+    grants_its_largest<520000, 4>();
+    grants_its_largest<65536, 5>();
+    grants_its_largest<20000, 1>();
 }
 
 TEST_CASE("tlsf_allocator: a fresh MiB gives out 95 % of itself") {

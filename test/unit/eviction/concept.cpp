@@ -1,24 +1,32 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <vmem/eviction/concept.hpp>
 
+#include <vmem/eviction/arc.hpp>
 #include <vmem/eviction/clock.hpp>
+#include <vmem/eviction/clock_bits.hpp>
 #include <vmem/eviction/fifo.hpp>
+#include <vmem/eviction/lirs.hpp>
 #include <vmem/eviction/lru.hpp>
+#include <vmem/eviction/priority.hpp>
 #include <vmem/eviction/random.hpp>
+#include <vmem/eviction/s3_fifo.hpp>
 #include <vmem/eviction/sieve.hpp>
+#include <vmem/eviction/tiny_lfu.hpp>
+#include <vmem/eviction/two_queue.hpp>
+#include <vmem/residency/frame_table.hpp>
+#include <vmem/residency/translation.hpp>
 
 #include "contract/eviction_contract.hpp"
 #include "support/cache_simulation.hpp"
+#include "support/keyed_simulation.hpp"
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <doctest/doctest.h>
-#include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace {
 
@@ -44,8 +52,19 @@ template <std::size_t Slots>
 struct victim_takes_nothing : vmem::fifo<Slots> {
     std::size_t victim() noexcept { return 0; }
 };
+template <std::size_t Slots>
+struct may_throw_on_insert_with_key : vmem::fifo<Slots> {
+    using vmem::fifo<Slots>::on_insert;
+    void on_insert(std::size_t slot, vmem::address) { vmem::fifo<Slots>::on_insert(slot); }
+};
+template <std::size_t Slots>
+using clock_of_two_bits = vmem::clock_bits<2>::policy<Slots>;
 
 static_assert(vmem::eviction_policy<vmem::eviction_archetype<1>>);
+static_assert(!vmem::remembers_keys<vmem::eviction_archetype<1>>);
+static_assert(!vmem::remembers_keys<may_throw_on_insert_with_key<4>>);
+static_assert(vmem::remembers_keys<vmem::lirs<4>>);
+static_assert(!vmem::remembers_keys<vmem::clock<4>>);
 static_assert(vmem::eviction_policy<vmem::sieve<1>>);
 static_assert(!vmem::eviction_policy<int>);
 static_assert(!vmem::eviction_policy<without_default_constructor<4>>);
@@ -71,6 +90,52 @@ static_assert(works_at_compile_time<vmem::lru>());
 static_assert(works_at_compile_time<vmem::clock>());
 static_assert(works_at_compile_time<vmem::sieve>());
 static_assert(works_at_compile_time<vmem::random_eviction>());
+static_assert(works_at_compile_time<clock_of_two_bits>());
+static_assert(works_at_compile_time<vmem::priority>());
+static_assert(works_at_compile_time<vmem::s3_fifo>());
+static_assert(works_at_compile_time<vmem::two_queue>());
+static_assert(works_at_compile_time<vmem::arc>());
+static_assert(works_at_compile_time<vmem::lirs>());
+static_assert(works_at_compile_time<vmem::tiny_lfu>());
+
+/// Knows the key of the last insertion.
+struct last_key {
+    vmem::address key = 0;
+    void on_insert(std::size_t) noexcept {}
+    void on_insert(std::size_t, vmem::address told) noexcept { key = told; }
+};
+struct no_key {
+    std::size_t slot = 0;
+    void on_insert(std::size_t told) noexcept { slot = told; }
+};
+
+TEST_CASE("eviction: a key is told to who wants to know it") {
+    last_key keyed;
+    vmem::insert_with_key(keyed, 3, 70'000);
+    CHECK(keyed.key == 70'000);
+    no_key plain;
+    vmem::insert_with_key(plain, 3, 70'000);
+    CHECK(plain.slot == 3);
+}
+
+std::array<vmem::address, 4> key_in_slot{};
+
+template <std::size_t Slots>
+struct reports_keys : vmem::fifo<Slots> {
+    using vmem::fifo<Slots>::on_insert;
+    void on_insert(std::size_t slot, vmem::address key) noexcept {
+        vmem::fifo<Slots>::on_insert(slot);
+        key_in_slot[slot] = key;
+    }
+};
+
+TEST_CASE("eviction: pages are called by their number") {
+    vmem::frame_table<std::uint32_t, 64, 4, reports_keys, vmem::page_map> frames;
+    frames.insert(1, 0);
+    frames.insert(100'000, 1);
+    CHECK(key_in_slot[0] == 1);
+    CHECK(key_in_slot[1] == 100'000);
+}
 
 // The contract is a test, and must be able to fail: each of these breaks it in another way.
 
@@ -196,6 +261,14 @@ TEST_CASE("eviction contract: accepts every policy at every seed") {
         CHECK(broken_eviction_rule<vmem::clock, 5>({.seed = seed}) == nullptr);
         CHECK(broken_eviction_rule<vmem::sieve, 5>({.seed = seed}) == nullptr);
         CHECK(broken_eviction_rule<vmem::random_eviction, 5>({.seed = seed}) == nullptr);
+        CHECK(broken_eviction_rule<clock_of_two_bits, 5>({.seed = seed}) == nullptr);
+        CHECK(broken_eviction_rule<vmem::priority, 5>({.seed = seed}) == nullptr);
+        CHECK(broken_eviction_rule<vmem::s3_fifo, 5>({.seed = seed, .calls_per_slot = 5}) ==
+              nullptr);
+        CHECK(broken_eviction_rule<vmem::two_queue, 5>({.seed = seed}) == nullptr);
+        CHECK(broken_eviction_rule<vmem::arc, 5>({.seed = seed}) == nullptr);
+        CHECK(broken_eviction_rule<vmem::lirs, 5>({.seed = seed}) == nullptr);
+        CHECK(broken_eviction_rule<vmem::tiny_lfu, 5>({.seed = seed}) == nullptr);
     }
 }
 
@@ -206,7 +279,7 @@ template <template <std::size_t> class Policy>
 double misses_of_a_vector_sum() {
     constexpr std::uint32_t others = 1024;
     Policy<16> policy;
-    vmem::test::cache_simulation cache(policy, 16);
+    vmem::test::keyed_simulation cache(policy, 16);
     vmem::test::zipf draw(others);
     std::size_t misses = 0;
     std::size_t accesses = 0;
@@ -217,7 +290,7 @@ double misses_of_a_vector_sum() {
         for (std::uint32_t i = 0; i < 8U * 128U; ++i) {
             for (std::uint32_t array = 0; array < 3; ++array) {
                 const std::uint32_t page = others + (loop * 3 + array) * 8 + i / 128;
-                misses += cache.request(page) ? 1U : 0U;
+                misses += cache.request(page).miss ? 1U : 0U;
                 ++accesses;
             }
         }
@@ -250,39 +323,38 @@ TEST_CASE("eviction: a loop over three arrays brings each page in about once") {
 // The figures of docs/eviction/: the unit test program, with the arguments
 // --no-skip --test-case="eviction: table of miss ratios"
 
-std::span<const std::uint32_t> loop_of_200() {
-    static const std::vector<std::uint32_t> trace = [] {
-        std::vector<std::uint32_t> pages(200'000);
-        for (std::uint32_t i = 0; i < pages.size(); ++i) {
-            pages[i] = i % 200;
-        }
-        return pages;
-    }();
-    return trace;
-}
-
 template <template <std::size_t> class Policy>
 void print_row(const char* name) {
+    using vmem::test::keyed_misses;
     using vmem::test::ratio;
-    using vmem::test::simulate_misses;
     const auto zipf = vmem::test::zipf_1024();
-    const std::array<double, 3> skewed{ratio(simulate_misses<Policy<16>>(zipf, 16), zipf),
-                                       ratio(simulate_misses<Policy<64>>(zipf, 64), zipf),
-                                       ratio(simulate_misses<Policy<256>>(zipf, 256), zipf)};
-    const double loop = ratio(simulate_misses<Policy<128>>(loop_of_200(), 128), loop_of_200());
-    std::printf("%-24s %.3f %.3f %.3f  %.3f  %.3f\n", name, skewed[0], skewed[1], skewed[2], loop,
+    const std::array<double, 3> skewed{ratio(keyed_misses<Policy<16>>(zipf, 16), zipf),
+                                       ratio(keyed_misses<Policy<64>>(zipf, 64), zipf),
+                                       ratio(keyed_misses<Policy<256>>(zipf, 256), zipf)};
+    const auto loop = vmem::test::loop_200();
+    const auto mixed = vmem::test::mixed_trace();
+    std::printf("%-24s %.3f %.3f %.3f  %.3f  %.3f  %.3f\n", name, skewed[0], skewed[1], skewed[2],
+                ratio(keyed_misses<Policy<128>>(loop, 128), loop),
+                ratio(keyed_misses<Policy<64>>(mixed, 64), mixed),
                 misses_of_a_vector_sum<Policy>());
     CHECK(skewed[2] < skewed[1]);
     CHECK(skewed[1] < skewed[0]);
 }
 
-TEST_CASE("eviction: table of miss ratios" * doctest::skip()) {
-    std::printf("%-24s zipf 16,   64,  256   loop    sum\n", "");
+TEST_CASE("eviction: table of miss ratios") {
+    std::printf("%-24s zipf 16,   64,  256   loop   mixed  sum\n", "");
     print_row<vmem::fifo>("fifo");
     print_row<vmem::lru>("lru");
     print_row<vmem::clock>("clock");
     print_row<vmem::sieve>("sieve");
     print_row<vmem::random_eviction>("random_eviction");
+    print_row<clock_of_two_bits>("clock_bits<2>");
+    print_row<vmem::priority>("priority");
+    print_row<vmem::s3_fifo>("s3_fifo");
+    print_row<vmem::two_queue>("two_queue");
+    print_row<vmem::arc>("arc");
+    print_row<vmem::lirs>("lirs");
+    print_row<vmem::tiny_lfu>("tiny_lfu");
     print_row<used_on_insert<vmem::clock>::policy>("clock, used on insert");
     print_row<used_on_insert<vmem::sieve>::policy>("sieve, used on insert");
 }

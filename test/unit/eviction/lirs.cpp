@@ -36,7 +36,7 @@ vmem::lirs<Slots> full() {
 }
 
 TEST_CASE("lirs: contract") {
-    vmem::contract::check_eviction_contract<vmem::lirs>({.calls_per_slot = 2});
+    vmem::contract::check_eviction_contract<vmem::lirs>({.calls_per_slot = 1});
 }
 
 TEST_CASE("lirs: what is new leaves, until it comes back while it is remembered") {

@@ -34,7 +34,7 @@ vmem::s3_fifo<Slots> full() {
 }
 
 TEST_CASE("s3_fifo: contract") {
-    vmem::contract::check_eviction_contract<vmem::s3_fifo>({.calls_per_slot = 6});
+    vmem::contract::check_eviction_contract<vmem::s3_fifo>({.calls_per_slot = 5});
 }
 
 TEST_CASE("s3_fifo: what is used once leaves, what is used twice becomes a main page") {
@@ -74,6 +74,17 @@ TEST_CASE("s3_fifo: a slot that is not evictable keeps its place") {
     CHECK(policy.victim(none) == 3);
     CHECK(policy.victim(any) == 0);
     CHECK(policy.victim(any) == 0);
+}
+
+TEST_CASE(
+    "s3_fifo: what is used often in a small queue below its share leaves where nothing else can") {
+    vmem::s3_fifo<40> policy;
+    policy.on_insert(7, 70);
+    policy.on_access(7);
+    policy.on_access(7);
+    CHECK(policy.victim(any) == 7);
+    policy.on_insert(8, 80);
+    CHECK(policy.victim([](std::size_t slot) { return slot == 7; }) == 7);
 }
 
 TEST_CASE("s3_fifo: agrees with a model over 10^6 requests of each pattern") {

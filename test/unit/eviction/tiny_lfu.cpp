@@ -20,7 +20,8 @@ static_assert(sizeof(vmem::tiny_lfu<64>) == 846);
 static_assert(sizeof(vmem::tiny_lfu<256>) == 3862);
 static_assert(vmem::tiny_lfu<1>::window_slots == 1 && vmem::tiny_lfu<1>::protected_slots == 1);
 static_assert(vmem::tiny_lfu<3>::window_slots == 1 && vmem::tiny_lfu<3>::protected_slots == 1);
-static_assert(vmem::tiny_lfu<300>::window_slots == 3 && vmem::tiny_lfu<300>::protected_slots == 237);
+static_assert(vmem::tiny_lfu<300>::window_slots == 3 &&
+              vmem::tiny_lfu<300>::protected_slots == 237);
 
 /// The keys are ten times the slots. The last slot is in the window.
 template <std::size_t Slots>

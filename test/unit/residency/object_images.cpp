@@ -80,6 +80,7 @@ struct two_objects : object_heap<memory> {
 TEST_CASE("object_images: a persist writes what is unsaved and little else, in one go") {
     object_heap<memory> on;
     std::vector<text> objects;
+    objects.reserve(9);
     for (std::size_t n = 0; n < 9; ++n) {
         objects.push_back(on.heap->make_unique<char[]>(50).value());
         objects[n / 2].flush().value();
@@ -190,6 +191,26 @@ TEST_CASE("object_images: an old image is not taken for what is at home since") 
     CHECK(on.heap->open());
     CHECK(on.heap->adopt(at, 64).get(0).value() == 'o');
     CHECK(on.heap->adopt(at_a, 64).get(0).value() == 'a');
+}
+
+TEST_CASE(
+    "object_images: an image is out of force before anything takes the place of what it holds") {
+    two_objects on;
+    CHECK(on.heap->persist());
+    const auto at_b = on.b.address();
+    CHECK(on.b.reset());
+    auto other = on.heap->make_unique<char[]>(64).value();
+    CHECK(other.address() == at_b);
+    two_objects::fill(other, 'o');
+    // Nothing is flushed: the object merely leaves RAM, and then power goes.
+    CHECK(other.unload());
+    static_cast<void>(other.release());
+    static_cast<void>(on.a.release());
+    on.start_cold();
+    CHECK(on.heap->open());
+    other = on.heap->adopt(at_b, 64);
+    CHECK(two_objects::holds(other, 'o'));
+    static_cast<void>(other.release());
 }
 
 TEST_CASE("object_images: a torn image leaves the one before in force") {

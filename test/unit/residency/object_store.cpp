@@ -14,7 +14,6 @@
 namespace {
 
 using namespace vmem;
-using vmem::test::error_of;
 using vmem::test::object_heap;
 
 using memory = test::object_memory<test::counted_ram, 2048, 16, dirty_limit<400>>;
@@ -23,6 +22,7 @@ using text = unique_vptr<char[], memory>;
 TEST_CASE("object_store: the unsaved bytes are the sum of what each object says, at any time") {
     object_heap<memory> on;
     std::vector<text> objects;
+    objects.reserve(10);
     for (std::size_t n = 0; n < 10; ++n) {
         objects.push_back(on.heap->make_unique<char[]>(20 + 10 * n).value());
     }

@@ -113,7 +113,7 @@ TEST_CASE("object_table: against a map, and built again from what is saved") {
     std::map<std::uint32_t, std::size_t> expected;
     std::mt19937 random(5);
     for (int n = 0; n < 20'000; ++n) {
-        const std::uint32_t at = 64 * (1 + random() % 64);
+        const auto at = static_cast<std::uint32_t>(64 * (1 + random() % 64));
         const std::size_t slot = t->search(at);
         const auto known = expected.find(at);
         REQUIRE((slot != table::none) == (known != expected.end()));

@@ -44,7 +44,7 @@ using bytes = std::vector<std::byte>;
 struct pieces {
     explicit pieces(unsigned seed) {
         std::mt19937 random(seed);
-        for (unsigned n = random() % 60; n != 0; --n) {
+        for (auto n = random() % 60; n != 0; --n) {
             bytes piece(1 + random() % (n % 5 == 0 ? 700 : 20));
             std::ranges::generate(piece, [&] { return std::byte(random() & 0xFF); });
             all.insert(all.end(), piece.begin(), piece.end());

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-#ifndef VMEM_EVICTION_SLOT_QUEUES_HPP
-#define VMEM_EVICTION_SLOT_QUEUES_HPP
+#ifndef VMEM_DETAIL_SLOT_QUEUES_HPP
+#define VMEM_DETAIL_SLOT_QUEUES_HPP
 
 #include <vmem/config.hpp>
 

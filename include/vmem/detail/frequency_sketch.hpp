@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
-#ifndef VMEM_EVICTION_FREQUENCY_SKETCH_HPP
-#define VMEM_EVICTION_FREQUENCY_SKETCH_HPP
+#ifndef VMEM_DETAIL_FREQUENCY_SKETCH_HPP
+#define VMEM_DETAIL_FREQUENCY_SKETCH_HPP
 
 #include <vmem/config.hpp>
-#include <vmem/eviction/fingerprint.hpp>
+#include <vmem/detail/fingerprint.hpp>
 
 #include <array>
 #include <bit>

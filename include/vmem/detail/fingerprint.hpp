@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-#ifndef VMEM_EVICTION_FINGERPRINT_HPP
-#define VMEM_EVICTION_FINGERPRINT_HPP
+#ifndef VMEM_DETAIL_FINGERPRINT_HPP
+#define VMEM_DETAIL_FINGERPRINT_HPP
 
 #include <vmem/config.hpp>
 

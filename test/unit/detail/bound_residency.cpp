@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <vmem/detail/bound_residency.hpp>
+
+#include <vmem/residency/paged.hpp>
+#include <vmem/residency/resident_objects.hpp>
+#include <vmem/storage/ram_storage.hpp>
+
+#include <cstdint>
+#include <type_traits>
+
+namespace {
+
+using namespace vmem;
+using ram = ram_storage<65536>;
+
+template <class Residency, class... Policies>
+using bound = typename detail::bound_residency<Residency, ram, Policies...>::type;
+using objects = resident_objects<1024, 8>;
+
+static_assert(std::is_same_v<bound<paged<64, 4>>, paged<64, 4>::bind<ram, std::uint32_t, false>>);
+static_assert(std::is_same_v<bound<paged<64, 4>, statistics<true>, address_bits<16>>,
+                             paged<64, 4>::bind<ram, std::uint16_t, true>>);
+static_assert(std::is_same_v<bound<objects, dirty_limit<100>>,
+                             objects::bind_limited<ram, std::uint32_t, false, 100>>);
+static_assert(bound<objects>::dirty_limit == 8 * 12 + 1024);
+
+static_assert(std::is_same_v<detail::medium_of<bound<paged<64, 4>>>::type, bound<paged<64, 4>>>);
+static_assert(std::is_same_v<detail::medium_of<bound<objects>>::type, bound<objects>::medium_type>);
+
+} // namespace
