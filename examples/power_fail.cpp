@@ -32,10 +32,10 @@ struct power_cycle {
     void operator()(const vmem::result<void>& persisted) const;
 };
 
-using memory = vmem::heap<vmem::ram_storage<64 * 1024>,         // where do the bytes live?
-                          vmem::resident_objects<8 * 1024, 64>, // which of them are in RAM?
-                          vmem::nonresident_buddy_allocator<>,  // who hands out addresses?
-                          vmem::dirty_limit<2048>,              // how much may be unsaved?
+using memory = vmem::heap<vmem::ram_storage<65'536>,           // where do the bytes live?
+                          vmem::resident_objects<8'192, 64>,   // which of them are in RAM?
+                          vmem::nonresident_buddy_allocator<>, // who hands out addresses?
+                          vmem::dirty_limit<2048>,             // how much may be unsaved?
                           vmem::on_persisted<power_cycle>>;
 using object = vmem::unique_vptr<std::uint32_t[], memory>;
 

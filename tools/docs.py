@@ -63,17 +63,6 @@ INTERNAL = re.compile(r"vmem::(object_(images|access|store|cache|table|arena)|fr
 
 UNDOCUMENTED = re.compile(r"(Member|Compound) (.*?)(?: \(\w+\) of \w+ (.*?))? is not documented")
 # Without a comment so far: the list may only get shorter.
-WITHOUT_COMMENT = {
-    "vmem::heap": {"allocation", "is_open"},
-    "vmem::counted": {"inner", "reset_counts"},
-    "vmem::partition": {"inner", "window"},
-    "vmem::page_cache": {"discard"},
-    "vmem::memory_resource": {"allocator"},
-    "vmem::resident_objects": {"eviction", "arena_bytes", "max_objects"},
-    "vmem::unique_vptr": {"is_array"},
-    "vmem::storage_traits": {""},
-}
-
 # Doxygen does not know what specialisations in namespace std are of.
 BEYOND_DOXYGEN = re.compile(r"Internal inconsistency: scope for class|enable_view<|enable_borrowed_range<|"
                             r"Unsupported xml/html tag|unable to resolve reference|"
@@ -88,15 +77,13 @@ def excused(warning):
         return False
     kind, entity, scope = match.group(1), match.group(2), match.group(3) or ""
     if kind == "Compound" or INTERNAL.search(scope):
-        return bool(INTERNAL.search(entity + scope)) or entity in WITHOUT_COMMENT
+        return bool(INTERNAL.search(entity + scope))
     if re.search(r"\(variable\) of struct", warning):
         return True  # A structure's comment is about what it holds; most names need no more.
     if scope.startswith(("std::", "concepts::", "ranges::")) or scope.endswith("_archetype"):
         return True  # What a specialisation or an archetype has, the concept it belongs to says.
     name = re.match(r"~?\w+", entity).group(0)
     constructs = scope.split("<")[0].split("::")[-1] == name
-    if name in WITHOUT_COMMENT.get(scope.split("<")[0].strip(), ()):
-        return True
     return name in VOCABULARY or constructs or name.endswith("_")
 
 

@@ -113,6 +113,7 @@ public:
         return entered(open_image());
     }
 
+    /// Whether `format` or `open` has succeeded. O(1).
     [[nodiscard]] bool is_open() const noexcept { return residency_.size() != 0; }
 
     /// Writes every change to the storage and syncs it. Errors: not_open, the allocator's (corrupt,
@@ -198,6 +199,7 @@ public:
     /// Bytes of virtual memory, the reserved first page included; 0 when not open.
     [[nodiscard]] address size() const noexcept { return residency_.size(); }
 
+    /// What the allocator knows of itself. Errors: not_open, the storage's.
     [[nodiscard]] result<nonresident_stats> allocation() {
         const auto guard = section();
         return is_open() ? allocator_.stats(medium()) : failure(errc::not_open);

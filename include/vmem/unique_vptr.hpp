@@ -47,6 +47,7 @@ class unique_vptr {
 public:
     using element_type = std::remove_extent_t<T>;
     using pointer = vptr<element_type, Heap>;
+    /// Whether it owns an array.
     static constexpr bool is_array = std::is_array_v<T>;
 
     /// Owns nothing.

@@ -55,7 +55,6 @@
 #include <iosfwd>
 #include <iterator>
 #include <limits>
-#include <memory>
 #include <new>
 #include <span>
 #include <type_traits>
@@ -1274,6 +1273,7 @@ struct storage_geometry {
     std::size_t atomic_write_size = 1;
 };
 
+/// The geometry of a storage: its own, or single bytes.
 template <class S>
 struct storage_traits {
     static constexpr storage_geometry geometry = [] {
@@ -9080,6 +9080,7 @@ class unique_vptr {
 public:
     using element_type = std::remove_extent_t<T>;
     using pointer = vptr<element_type, Heap>;
+    /// Whether it owns an array.
     static constexpr bool is_array = std::is_array_v<T>;
 
     /// Owns nothing.
@@ -9973,6 +9974,7 @@ public:
         return entered(open_image());
     }
 
+    /// Whether `format` or `open` has succeeded. O(1).
     [[nodiscard]] bool is_open() const noexcept { return residency_.size() != 0; }
 
     /// Writes every change to the storage and syncs it. Errors: not_open, the allocator's (corrupt,
@@ -10058,6 +10060,7 @@ public:
     /// Bytes of virtual memory, the reserved first page included; 0 when not open.
     [[nodiscard]] address size() const noexcept { return residency_.size(); }
 
+    /// What the allocator knows of itself. Errors: not_open, the storage's.
     [[nodiscard]] result<nonresident_stats> allocation() {
         const auto guard = section();
         return is_open() ? allocator_.stats(medium()) : failure(errc::not_open);
@@ -10850,7 +10853,7 @@ public:
 
     /// Forgets all blocks, whatever the RAM held.
     void reset() noexcept {
-        std::construct_at(&held_.allocator, std::span<std::byte>(bytes_));
+        ::new (static_cast<void*>(&held_.allocator)) Allocator(std::span<std::byte>(bytes_));
         largest_ = held_.allocator.largest_free();
         used_ = 0;
         first_ = next_ = 0;
@@ -11655,7 +11658,7 @@ protected:
     /// Nothing is resident. The number of the newest image is kept.
     void reset() noexcept {
         const std::uint64_t sequence = ram_.sequence;
-        std::construct_at(&ram_);
+        ::new (static_cast<void*>(&ram_)) volatile_part();
         ram_.sequence = sequence;
     }
 
@@ -11784,7 +11787,7 @@ private:
         if (const auto fits = accepts(newest, cold); !fits) {
             return fits;
         }
-        std::construct_at(&ram_);
+        ::new (static_cast<void*>(&ram_)) volatile_part();
         ram_.sequence = newest.sequence;
         ram_.freed = static_cast<Address>(newest.freed);
         ram_.imaged = newest.objects != 0 || newest.freed != 0;
@@ -12996,6 +12999,7 @@ public:
         discard(copy);
         return done;
     }
+    /// Ends a copy without writing it. O(1).
     void discard(const pinned_bytes& copy) noexcept {
         frames_.unpin(copy.slot);
         if (frames_.pins(copy.slot) == 0) {
@@ -13149,9 +13153,12 @@ struct resident_objects {
     static_assert((check_eviction_policy<Eviction<MaxObjects>>(), true));
 
     using allocator_type = Allocator;
+    /// The policy for that many slots.
     template <std::size_t Slots>
     using eviction = Eviction<Slots>;
+    /// Bytes of the arena.
     static constexpr std::size_t arena_bytes = ArenaBytes;
+    /// Objects that are resident at a time, at most.
     static constexpr std::size_t max_objects = MaxObjects;
 
     /// The cache for a storage and an address type, in which at most `DirtyLimit` bytes are
@@ -13480,10 +13487,13 @@ public:
 
     /// Since construction, or since the last `reset_counts`.
     [[nodiscard]] constexpr const storage_counts& counts() const noexcept { return counts_; }
+    /// Counts from zero again.
     constexpr void reset_counts() noexcept { counts_ = {}; }
 
     /// The storage itself; accesses to it are not counted.
+    /// The storage adapted.
     [[nodiscard]] constexpr Storage& inner() noexcept { return storage_; }
+    /// The storage adapted.
     [[nodiscard]] constexpr const Storage& inner() const noexcept { return storage_; }
 
 private:
@@ -13931,10 +13941,13 @@ public:
         return storage_.data() + window_.offset;
     }
 
+    /// Where it lies in the storage adapted (bytes).
     [[nodiscard]] constexpr const partition_window& window() const noexcept { return window_; }
 
     /// The whole storage.
+    /// The storage adapted.
     [[nodiscard]] constexpr Storage& inner() noexcept { return storage_; }
+    /// The storage adapted.
     [[nodiscard]] constexpr const Storage& inner() const noexcept { return storage_; }
 
 private:

@@ -8,6 +8,7 @@
 #include <vmem/heap.hpp>
 #include <vmem/policies.hpp>
 #include <vmem/residency/paged.hpp>
+#include <vmem/residency/resident_objects.hpp>
 #include <vmem/storage/ram_storage.hpp>
 #include <vmem/storage/storage_ref.hpp>
 
@@ -28,6 +29,8 @@ using flaky_heap =
 
 using small_pages = flaky_heap<paged<64, 4>, nonresident_linked_list_allocator>;
 using large_pages = flaky_heap<paged<512, 2>, nonresident_buddy_allocator<>>;
+using whole_objects =
+    flaky_heap<resident_objects<2048, 16>, nonresident_buddy_allocator<>, dirty_limit<1024>>;
 
 /// A storage that can fail, and a formatted heap on it.
 template <class Heap>

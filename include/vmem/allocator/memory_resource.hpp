@@ -26,6 +26,7 @@ class memory_resource final : public std::pmr::memory_resource {
 public:
     explicit memory_resource(Allocator& allocator) noexcept : allocator_(&allocator) {}
 
+    /// Whom it asks.
     [[nodiscard]] Allocator& allocator() const noexcept { return *allocator_; }
 
 private:

@@ -8,7 +8,7 @@
 #include <array>
 #include <cstddef>
 #include <cstring>
-#include <memory>
+#include <new>
 #include <span>
 
 namespace vmem {
@@ -33,7 +33,7 @@ public:
 
     /// Forgets all blocks, whatever the RAM held.
     void reset() noexcept {
-        std::construct_at(&held_.allocator, std::span<std::byte>(bytes_));
+        ::new (static_cast<void*>(&held_.allocator)) Allocator(std::span<std::byte>(bytes_));
         largest_ = held_.allocator.largest_free();
         used_ = 0;
         first_ = next_ = 0;

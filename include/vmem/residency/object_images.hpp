@@ -16,7 +16,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <memory>
+#include <new>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -203,7 +203,7 @@ protected:
     /// Nothing is resident. The number of the newest image is kept.
     void reset() noexcept {
         const std::uint64_t sequence = ram_.sequence;
-        std::construct_at(&ram_);
+        ::new (static_cast<void*>(&ram_)) volatile_part();
         ram_.sequence = sequence;
     }
 
@@ -332,7 +332,7 @@ private:
         if (const auto fits = accepts(newest, cold); !fits) {
             return fits;
         }
-        std::construct_at(&ram_);
+        ::new (static_cast<void*>(&ram_)) volatile_part();
         ram_.sequence = newest.sequence;
         ram_.freed = static_cast<Address>(newest.freed);
         ram_.imaged = newest.objects != 0 || newest.freed != 0;

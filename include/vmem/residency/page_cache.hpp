@@ -157,6 +157,7 @@ public:
         discard(copy);
         return done;
     }
+    /// Ends a copy without writing it. O(1).
     void discard(const pinned_bytes& copy) noexcept {
         frames_.unpin(copy.slot);
         if (frames_.pins(copy.slot) == 0) {

@@ -28,9 +28,12 @@ struct resident_objects {
     static_assert((check_eviction_policy<Eviction<MaxObjects>>(), true));
 
     using allocator_type = Allocator;
+    /// The policy for that many slots.
     template <std::size_t Slots>
     using eviction = Eviction<Slots>;
+    /// Bytes of the arena.
     static constexpr std::size_t arena_bytes = ArenaBytes;
+    /// Objects that are resident at a time, at most.
     static constexpr std::size_t max_objects = MaxObjects;
 
     /// The cache for a storage and an address type, in which at most `DirtyLimit` bytes are

@@ -37,6 +37,7 @@ struct storage_geometry {
     std::size_t atomic_write_size = 1;
 };
 
+/// The geometry of a storage: its own, or single bytes.
 template <class S>
 struct storage_traits {
     static constexpr storage_geometry geometry = [] {

@@ -92,10 +92,13 @@ public:
 
     /// Since construction, or since the last `reset_counts`.
     [[nodiscard]] constexpr const storage_counts& counts() const noexcept { return counts_; }
+    /// Counts from zero again.
     constexpr void reset_counts() noexcept { counts_ = {}; }
 
     /// The storage itself; accesses to it are not counted.
+    /// The storage adapted.
     [[nodiscard]] constexpr Storage& inner() noexcept { return storage_; }
+    /// The storage adapted.
     [[nodiscard]] constexpr const Storage& inner() const noexcept { return storage_; }
 
 private:

@@ -90,10 +90,13 @@ public:
         return storage_.data() + window_.offset;
     }
 
+    /// Where it lies in the storage adapted (bytes).
     [[nodiscard]] constexpr const partition_window& window() const noexcept { return window_; }
 
     /// The whole storage.
+    /// The storage adapted.
     [[nodiscard]] constexpr Storage& inner() noexcept { return storage_; }
+    /// The storage adapted.
     [[nodiscard]] constexpr const Storage& inner() const noexcept { return storage_; }
 
 private:

@@ -17,6 +17,7 @@ using vmem::errc;
 using vmem::test::container_heap;
 using vmem::test::large_pages;
 using vmem::test::small_pages;
+using vmem::test::whole_objects;
 
 namespace {
 
@@ -27,7 +28,7 @@ static_assert(!std::copyable<array<int, 4, small_pages>> &&
               std::movable<array<int, 4, small_pages>>);
 static_assert(sizeof(array<int, 1000, small_pages>) == 4);
 
-#define VMEM_TEST_HEAPS small_pages, large_pages
+#define VMEM_TEST_HEAPS small_pages, large_pages, whole_objects
 
 TEST_CASE_TEMPLATE("array: elements start with a value, and hold what they are given", Heap,
                    VMEM_TEST_HEAPS) {

@@ -20,6 +20,7 @@ using vmem::list;
 using vmem::test::container_heap;
 using vmem::test::large_pages;
 using vmem::test::small_pages;
+using vmem::test::whole_objects;
 
 namespace {
 
@@ -53,7 +54,7 @@ template <class Heap>
     return count == model.size() && l.size() == model.size();
 }
 
-#define VMEM_TEST_HEAPS small_pages, large_pages
+#define VMEM_TEST_HEAPS small_pages, large_pages, whole_objects
 
 TEST_CASE_TEMPLATE("list: the elements come out at either end, in order", Heap, VMEM_TEST_HEAPS) {
     container_heap<Heap> on;
