@@ -3,7 +3,7 @@
 # vmem_add_test(<name> <command>...): one test, in a working directory of its own, so that tests that
 # write files can run at the same time.
 function(vmem_add_test name)
-  set(directory "${PROJECT_BINARY_DIR}/work/${name}")
+  set(directory "${PROJECT_BINARY_DIR}/scratch/${name}")
   file(MAKE_DIRECTORY "${directory}")
   add_test(NAME ${name} COMMAND ${ARGN} WORKING_DIRECTORY "${directory}")
   set_tests_properties(${name} PROPERTIES TIMEOUT 900)
