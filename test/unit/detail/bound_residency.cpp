@@ -6,6 +6,7 @@
 #include <vmem/storage/ram_storage.hpp>
 
 #include <cstdint>
+#include <doctest/doctest.h>
 #include <type_traits>
 
 namespace {
@@ -22,7 +23,12 @@ static_assert(std::is_same_v<bound<paged<64, 4>, statistics<true>, address_bits<
                              paged<64, 4>::bind<ram, std::uint16_t, true>>);
 static_assert(std::is_same_v<bound<objects, dirty_limit<100>>,
                              objects::bind_limited<ram, std::uint32_t, false, 100>>);
-static_assert(bound<objects>::dirty_limit == 8 * 12 + 1024);
+
+TEST_CASE("bound_residency: the policies reach the residency") {
+    CHECK(bound<objects, dirty_limit<100>>::dirty_limit == 100);
+    CHECK(bound<objects>::dirty_limit == 8 * 12 + 1024);
+    CHECK(sizeof(bound<paged<64, 4>, statistics<true>>) > sizeof(bound<paged<64, 4>>));
+}
 
 static_assert(std::is_same_v<detail::medium_of<bound<paged<64, 4>>>::type, bound<paged<64, 4>>>);
 static_assert(std::is_same_v<detail::medium_of<bound<objects>>::type, bound<objects>::medium_type>);
