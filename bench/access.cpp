@@ -209,6 +209,47 @@ std::int32_t sum_of(const std::int32_t* first, const std::int32_t* last) {
     return sum;
 }
 
+/// Bytes in `buffer` that start at the same place of a page as `p`: how fast a processor copies
+/// depends on how its source and its target lie to each other.
+char* placed_like(large::pointer<char> p, std::vector<char>& buffer) {
+    const auto start = reinterpret_cast<std::uintptr_t>(buffer.data());
+    return buffer.data() + static_cast<std::ptrdiff_t>((p.to_address() - start) % 4096);
+}
+
+void register_memcpy() {
+    constexpr std::size_t size = 256 * 1024;
+    struct blocks {
+        large::pointer<char> source;
+        large::pointer<char> target;
+    };
+    const auto allocate = [] {
+        large::heap().format().value();
+        const auto source = large::heap().allocate<char>(size).value();
+        return blocks{source, large::heap().allocate<char>(size).value()};
+    };
+    static std::vector<char> from(size + 4096, 'x');
+    static std::vector<char> to(size + 4096);
+    yardstick("access/memcpy/raw", [=](auto& state) {
+        const auto [source, target] = allocate();
+        const char* const raw_source = placed_like(source, from);
+        char* const raw_target = placed_like(target, to);
+        for (auto _ : state) {
+            std::memcpy(raw_target, raw_source, size);
+            benchmark::ClobberMemory();
+        }
+        finish(state, size);
+    });
+    with_target("access/memcpy/vmem", 1.25, [=](auto& state) {
+        const auto [source, target] = allocate();
+        vmem::memcpy(source, from.data(), size);
+        for (auto _ : state) {
+            vmem::memcpy(target, source, size);
+            benchmark::ClobberMemory();
+        }
+        finish(state, size);
+    });
+}
+
 void register_hoisted() {
     static auto ints = numbers(large::count<std::int32_t>);
     const auto raw = [](auto& state) {
@@ -243,26 +284,7 @@ void register_hoisted() {
         }
         finish(state, ints.size());
     });
-    static std::vector<char> from(256 * 1024, 'x');
-    static std::vector<char> to(from.size());
-    yardstick("access/memcpy/raw", [](auto& state) {
-        for (auto _ : state) {
-            std::memcpy(to.data(), from.data(), from.size());
-            benchmark::ClobberMemory();
-        }
-        finish(state, from.size());
-    });
-    with_target("access/memcpy/vmem", 1.25, [](auto& state) {
-        large::heap().format().value();
-        const auto source = large::heap().allocate<char>(from.size()).value();
-        const auto target = large::heap().allocate<char>(from.size()).value();
-        vmem::memcpy(source, from.data(), from.size());
-        for (auto _ : state) {
-            vmem::memcpy(target, source, from.size());
-            benchmark::ClobberMemory();
-        }
-        finish(state, from.size());
-    });
+    register_memcpy();
 }
 
 /// Random reads of what is resident, for one number of frames.
