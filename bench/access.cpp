@@ -151,7 +151,7 @@ void sequential(benchmark::State& state, Pointer p, std::size_t count) {
     for (auto _ : state) {
         std::int32_t sum = 0;
         for (std::size_t i = 0; i < count; ++i) {
-            sum += p[i];
+            sum += p[static_cast<std::ptrdiff_t>(i)];
         }
         benchmark::DoNotOptimize(sum);
     }
