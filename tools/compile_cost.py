@@ -4,9 +4,10 @@
 
     compile_cost.py --clang PROGRAM             the last line is the sum of the checks
     compile_cost.py --clang PROGRAM --record    write the record; the change belongs in the changelog
+    compile_cost.py --clang PROGRAM --seconds   on a quiet machine: the time is a check as well
 
 Counts may grow by 3 %. They, and not seconds, show whether a change made things slower, because they are
-the same on every machine. One limit in seconds is there for what they do not see.
+the same on every machine. The seconds, for what the counts do not see, are printed beside their limit.
 """
 
 import argparse
@@ -22,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 RECORD = ROOT / "tools" / "compile_cost.json"
 PROGRAM = ROOT / "test_package" / "main.cpp"
 GROWTH = 1.03
-#: Seconds of processor time that <vmem/vmem.hpp> may take beyond the standard headers it includes.
+#: Seconds of processor time that <vmem/vmem.hpp> should take beyond the standard headers it includes.
 SECONDS = 0.6
 FLAGS = ("-std=c++20", "-I", str(ROOT / "include"))
 
@@ -103,6 +104,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--clang", required=True)
     parser.add_argument("--record", action="store_true")
+    parser.add_argument("--seconds", action="store_true")
     options = parser.parse_args()
     counts, extra, detail = measure(options.clang)
     if options.record:
@@ -122,9 +124,11 @@ def main():
         good = count <= recorded * GROWTH
         print(f"    {'ok' if good else 'FAILED':6} {count:7} {what}, recorded {recorded}")
         passed, failed = passed + good, failed + (not good)
-    good = extra <= SECONDS
-    print(f"    {'ok' if good else 'FAILED':6} {extra:7.2f} s for <vmem/vmem.hpp> ({detail}), at most {SECONDS}")
-    passed, failed = passed + good, failed + (not good)
+    within = extra <= SECONDS
+    verdict = "time" if not options.seconds else "ok" if within else "FAILED"
+    print(f"    {verdict:6} {extra:7.2f} s for <vmem/vmem.hpp> ({detail}), wanted {SECONDS}")
+    if options.seconds:
+        passed, failed = passed + within, failed + (not within)
     if failed:
         print("If it has to be so: ./run cost --record, and a line in CHANGELOG.md says why.")
     print(f"{passed} passed, {failed} failed")
