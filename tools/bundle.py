@@ -21,6 +21,10 @@ CHOICES = re.compile(r"boost/config/(compiler/(gcc|clang)|stdlib/(libstdcpp3|lib
                      r"platform/(linux|macos|cygwin|bsd))\.hpp")
 NEEDS_BOOST = re.compile(r"#if __has_include\(<boost/")
 PREFIX = "vmem_bundled_"
+#: In a file of the user's they are no system headers any more: what a compiler may say of them.
+WARNINGS = ("-Wconversion", "-Wold-style-cast", "-Wshadow", "-Wsign-conversion", "-Wunused-parameter")
+QUIET = ["#pragma GCC diagnostic push", *(f'#pragma GCC diagnostic ignored "{name}"' for name in WARNINGS)]
+LOUD = ["#pragma GCC diagnostic pop"]
 
 
 class Missing(Exception):
@@ -59,7 +63,8 @@ class Bundle:
             match = DIRECTIVE.match(line)
             included = match and match.group(1) == "include" and THIRD_PARTY.match(match.group(2))
             if included:
-                out += self.inlined(included.group(1), conditional=False)
+                inlined = self.inlined(included.group(1), conditional=False)
+                out += [*QUIET, *inlined, *LOUD] if inlined else []
             elif NEEDS_BOOST.match(line):
                 out.append("#if 1 // Boost.Intrusive is in this file.")
             else:

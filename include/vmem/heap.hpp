@@ -4,12 +4,10 @@
 
 #include <vmem/allocator/nonresident_concept.hpp>
 #include <vmem/config.hpp>
-#include <vmem/detail/bound_residency.hpp>
-#include <vmem/detail/object_heap.hpp>
+#include <vmem/detail/heap_parts.hpp>
 #include <vmem/detail/raw_object.hpp>
-#include <vmem/detail/typed_memory.hpp>
+#include <vmem/detail/root_table.hpp>
 #include <vmem/fwd.hpp>
-#include <vmem/persist/superblock.hpp>
 #include <vmem/policies.hpp>
 #include <vmem/residency/concept.hpp>
 #include <vmem/result.hpp>
@@ -29,41 +27,35 @@
 
 namespace vmem {
 
-namespace detail {
-
-/// The typed memory of a composition: its bound residency, and what its policies choose.
-template <class Storage, class Residency, class Allocator, class... Policies>
-using heap_memory =
-    typed_memory<heap<Storage, Residency, Allocator, Policies...>,
-                 typename bound_residency<Residency, Storage, Policies...>::type,
-                 typename policy<locking_policy, locking<no_lock>, Policies...>::type,
-                 typename policy<fault_policy, on_fault<trap_on_fault>, Policies...>::type>;
-
-} // namespace detail
-
 /// A virtual memory: where the bytes live (`Storage`), which of them are in RAM (`Residency`), who
 /// hands out addresses (`Allocator`), and optional policies in any order: `address_bits<>`,
-/// `on_fault<>`, `locking<>`, `instance<>`, `statistics<>`; with `resident_objects` also
-/// `dirty_limit<>` and `on_persisted<>`, and the members of `object_heap`.
+/// `on_fault<>`, `locking<>`, `instance<>`, `statistics<>`, `durability<>`, `roots<>`; with
+/// `resident_objects` also `dirty_limit<>` and `on_persisted<>`, and the members of `object_heap`.
+/// With `durability<journaled<...>>` it has those of `heap_commit`, with roots those of
+/// `heap_roots`.
 ///
 /// All state is in this object; nothing is allocated. A `vptr` finds its heap by type, so one heap
 /// of a type may be alive at a time (`instance<Tag>` makes further types); the object must not
 /// move. Call `format` or `open` before anything else.
 template <class Storage, class Residency, class Allocator, class... Policies>
-class heap : public detail::heap_memory<Storage, Residency, Allocator, Policies...>,
-             public detail::object_heap<
-                 heap<Storage, Residency, Allocator, Policies...>,
-                 typename detail::bound_residency<Residency, Storage, Policies...>::type,
-                 typename detail::policy<detail::persisted_policy, on_persisted<detail::go_on>,
-                                         Policies...>::type> {
+class heap : public detail::heap_parts<Storage, Residency, Allocator, Policies...>::memory,
+             public detail::heap_parts<Storage, Residency, Allocator, Policies...>::objects,
+             public detail::heap_parts<Storage, Residency, Allocator, Policies...>::commits,
+             public detail::heap_parts<Storage, Residency, Allocator, Policies...>::roots,
+             private detail::heap_parts<Storage, Residency, Allocator, Policies...>::image {
     static_assert((check_storage<Storage>(), true));
     static_assert((detail::check_policies<Policies...>(), true));
 
-    using base = detail::heap_memory<Storage, Residency, Allocator, Policies...>;
+    using parts = detail::heap_parts<Storage, Residency, Allocator, Policies...>;
+    using base = typename parts::memory;
+    using image = typename parts::image;
     using base::residency_;
     using base::section;
-    template <class, class, class>
-    friend class detail::object_heap;
+    friend typename parts::plain_objects;
+    friend typename parts::commits;
+    friend typename parts::roots;
+    friend typename parts::copies;
+    friend image;
 
 public:
     using typename base::address_type;
@@ -89,9 +81,12 @@ public:
         requires std::default_initializable<Storage>
     = default;
 
-    /// Flushes what is unsaved; call `flush` yourself to learn whether that succeeded.
+    /// Flushes what is unsaved; call `flush` yourself to learn whether that succeeded. With a
+    /// journal what is not committed is dropped.
     ~heap() {
-        if (is_open()) {
+        if constexpr (parts::has_journal) {
+            this->close();
+        } else if (is_open()) {
             static_cast<void>(flush());
         }
     }
@@ -101,7 +96,7 @@ public:
     /// heap is not open. no_free_frame while anything is pinned; then nothing has changed.
     [[nodiscard]] result<void> format() {
         const auto guard = section();
-        return entered(format_image());
+        return entered(this->format_image());
     }
 
     /// Takes up what an earlier `format` of the same composition left; drops changes that were not
@@ -110,7 +105,7 @@ public:
     /// still there. no_free_frame while anything is pinned; then nothing has changed.
     [[nodiscard]] result<void> open() {
         const auto guard = section();
-        return entered(open_image());
+        return entered(this->open_image());
     }
 
     /// Whether `format` or `open` has succeeded. O(1).
@@ -118,16 +113,14 @@ public:
 
     /// Writes every change to the storage and syncs it. Errors: not_open, the allocator's (corrupt,
     /// no_free_frame while all frames are pinned), the storage's; what could not be written stays
-    /// in RAM, and a later flush tries again.
+    /// in RAM, and a later flush tries again. With a journal the same as `commit`.
     [[nodiscard]] result<void> flush() {
-        const auto guard = section();
-        if (!is_open()) {
-            return failure(errc::not_open);
+        if constexpr (parts::has_journal) {
+            return this->commit();
+        } else {
+            const auto guard = section();
+            return is_open() ? flush_now() : failure(errc::not_open);
         }
-        // What the allocator cannot complete now it can derive later; the user's bytes cannot wait.
-        const auto settled = allocator_.settle(medium());
-        const auto synced = residency_.sync();
-        return settled ? synced : settled;
     }
 
     /// Room for `count` objects of `T`, uninitialised, aligned for `T`. An element of a
@@ -214,7 +207,13 @@ public:
         return is_open() ? allocator_.invariants_hold(medium()) : failure(errc::not_open);
     }
 
-    [[nodiscard]] Storage& storage() noexcept { return residency_.storage(); }
+    [[nodiscard]] Storage& storage() noexcept {
+        if constexpr (std::is_same_v<typename residency_type::storage_type, Storage>) {
+            return residency_.storage();
+        } else {
+            return residency_.storage().inner();
+        }
+    }
 
 private:
     /// Objects up to this size (bytes) can be kept from straddling.
@@ -227,109 +226,17 @@ private:
         return outcome;
     }
 
-    [[nodiscard]] superblock description(address size) const noexcept {
-        superblock block;
-        block.page_size = static_cast<std::uint32_t>(residency_type::reserved);
-        block.size = size;
-        block.address_bits = std::numeric_limits<address_type>::digits;
-        block.allocator = Allocator::media_id;
-        return block.sealed();
-    }
-
-    [[nodiscard]] result<void> format_image() {
-        if (const auto started = residency_.start(residency_.storage().size()); !started) {
-            return started;
-        }
-        // An image that is half made must not be taken for the one that was there before.
-        superblock none;
-        none.magic = 0;
-        if (const auto wiped = write_superblock(none); !wiped) {
-            return wiped;
-        }
-        if constexpr (object_residency<residency_type>) {
-            if (const auto made = residency_.format_images(); !made) {
-                return made;
+    [[nodiscard]] result<void> flush_now() {
+        // What the allocator cannot complete now it can derive later; the user's bytes cannot wait.
+        const auto settled = allocator_.settle(medium());
+        auto synced = residency_.sync();
+        if constexpr (parts::root_count != 0 && !parts::has_journal) {
+            if (synced && roots_.changed()) {
+                synced = image::save_roots(this->description(size()), roots_.entries());
+                roots_.set_changed(!synced);
             }
         }
-        if (const auto made =
-                allocator_.format(medium(), residency_type::reserved, grantable_end());
-            !made) {
-            return made;
-        }
-        if (const auto saved = residency_.sync(); !saved) {
-            return saved;
-        }
-        return write_superblock(description(size()));
-    }
-
-    [[nodiscard]] result<void> write_superblock(const superblock& block) {
-        if (const auto written = residency_.write_reserved(std::as_bytes(std::span{&block, 1}));
-            !written) {
-            return written;
-        }
-        return residency_.storage().sync();
-    }
-
-    [[nodiscard]] result<void> open_image() {
-        if (const auto started = residency_.start(residency_.storage().size()); !started) {
-            return started;
-        }
-        const auto found = read_superblock();
-        if (!found) {
-            return failure(found.error());
-        }
-        if (const auto started = residency_.start(static_cast<address>(found->size)); !started) {
-            return started;
-        }
-        if constexpr (object_residency<residency_type>) {
-            if (const auto applied = residency_.apply_image(); !applied) {
-                return applied;
-            }
-        }
-        return open_allocator();
-    }
-
-    [[nodiscard]] result<void> restore_image() {
-        const auto found = read_superblock();
-        if (!found) {
-            return failure(found.error());
-        }
-        auto restored = residency_.begin_restore(static_cast<address>(found->size));
-        if (restored) {
-            restored = open_allocator();
-        }
-        residency_.end_restore();
-        return restored;
-    }
-
-    /// That of an image that this composition can take up.
-    [[nodiscard]] result<superblock> read_superblock() {
-        superblock found;
-        if (const auto read =
-                residency_.read_reserved(std::as_writable_bytes(std::span{&found, 1}));
-            !read) {
-            return failure(read.error());
-        }
-        if (const auto fits = description(residency_.storage().size()).accepts(found); !fits) {
-            return failure(fits.error());
-        }
-        return found;
-    }
-
-    [[nodiscard]] result<void> open_allocator() {
-        const auto opened = allocator_.open(medium(), residency_type::reserved, grantable_end());
-        if constexpr (object_residency<residency_type>) {
-            // What was freed last may not be written down; if it is, this is refused.
-            if (const address freed = residency_.freed(); opened && freed != 0) {
-                static_cast<void>(allocator_.deallocate(medium(), freed));
-            }
-        }
-        return opened;
-    }
-
-    /// End of what the allocator grants. A pointer past the end of a block must not wrap to null.
-    [[nodiscard]] address grantable_end() const noexcept {
-        return size() > (std::numeric_limits<address_type>::max)() ? size() - 1 : size();
+        return settled ? synced : settled;
     }
 
     /// What the allocator keeps its state on.
@@ -416,6 +323,7 @@ private:
         }
     }
 
+    [[no_unique_address]] detail::root_table<parts::root_count> roots_;
     [[no_unique_address]] Allocator allocator_;
 };
 

@@ -19,10 +19,12 @@ namespace detail {
 
 struct address_policy {};
 struct dirty_policy {};
+struct durability_policy {};
 struct fault_policy {};
 struct instance_policy {};
 struct locking_policy {};
 struct persisted_policy {};
+struct roots_policy {};
 struct statistics_policy {};
 
 } // namespace detail
@@ -109,6 +111,52 @@ struct on_persisted : detail::persisted_policy {
     using type = Handler;
 };
 
+/// What a power cut leaves, as the argument of `durability<>`: whatever was written at that moment.
+struct none {};
+
+/// The same; and all of it after a `persist` that there was time for. With `resident_objects`.
+struct on_persist {};
+
+/// The last commit, whenever the power goes. The heap then has `commit`, `rollback` and `roots<4>`,
+/// and nothing that it did since the last commit outlives it. `JournalBytes` at the start of the
+/// storage are taken for the journal; what one transaction changes must fit half of them.
+///
+/// `BlockBytes`: what is copied to the journal at a time, when pages or objects have to leave RAM
+/// before the commit; 0: a page, at most 4096, or with `resident_objects` 256. `FilterBits`: RAM
+/// for telling which blocks those are; 0: a bit for each, or 4096 if the storage has no `capacity`.
+template <std::size_t JournalBytes, std::size_t BlockBytes = 0, std::size_t FilterBits = 0>
+struct journaled {
+    static constexpr std::size_t journal_bytes = JournalBytes;
+    static constexpr std::size_t block_bytes = BlockBytes;
+    static constexpr std::size_t filter_bits = FilterBits;
+};
+
+namespace detail {
+
+template <class Mode>
+inline constexpr bool is_journaled = false;
+template <std::size_t JournalBytes, std::size_t BlockBytes, std::size_t FilterBits>
+inline constexpr bool is_journaled<journaled<JournalBytes, BlockBytes, FilterBits>> = true;
+
+} // namespace detail
+
+/// What a power cut leaves: `none` (default), `on_persist` or `journaled<JournalBytes>`.
+template <class Mode>
+struct durability : detail::durability_policy {
+    static_assert(std::is_same_v<Mode, none> || std::is_same_v<Mode, on_persist> ||
+                      detail::is_journaled<Mode>,
+                  "durability: choose none, on_persist or journaled<JournalBytes>");
+    using type = Mode;
+};
+
+/// How many objects can be found again by a name, with `root` and `set_root`. RAM: 32 bytes each.
+/// Default: 4 with `durability<journaled<...>>`, else 0.
+template <std::size_t Count>
+struct roots : detail::roots_policy {
+    static_assert(Count <= 1024, "roots: at most 1024; let a root point to a table");
+    static constexpr std::size_t value = Count;
+};
+
 namespace detail {
 
 /// The default of `on_persisted`.
@@ -140,21 +188,23 @@ template <class P>
 inline constexpr bool is_known_policy =
     is_policy<address_policy, P> || is_policy<fault_policy, P> || is_policy<instance_policy, P> ||
     is_policy<locking_policy, P> || is_policy<statistics_policy, P> || is_policy<dirty_policy, P> ||
-    is_policy<persisted_policy, P>;
+    is_policy<persisted_policy, P> || is_policy<durability_policy, P> || is_policy<roots_policy, P>;
 
 template <class... Policies>
 consteval void check_policies() {
     static_assert((is_known_policy<Policies> && ...),
                   "heap: an argument after the allocator is not a policy; known are locking<>, "
-                  "on_fault<>, address_bits<>, instance<>, statistics<>, dirty_limit<> and "
-                  "on_persisted<>");
+                  "on_fault<>, address_bits<>, instance<>, statistics<>, dirty_limit<>, "
+                  "on_persisted<>, durability<> and roots<>");
     static_assert(policy_count<address_policy, Policies...> <= 1 &&
                       policy_count<fault_policy, Policies...> <= 1 &&
                       policy_count<instance_policy, Policies...> <= 1 &&
                       policy_count<locking_policy, Policies...> <= 1 &&
                       policy_count<statistics_policy, Policies...> <= 1 &&
                       policy_count<dirty_policy, Policies...> <= 1 &&
-                      policy_count<persisted_policy, Policies...> <= 1,
+                      policy_count<persisted_policy, Policies...> <= 1 &&
+                      policy_count<durability_policy, Policies...> <= 1 &&
+                      policy_count<roots_policy, Policies...> <= 1,
                   "heap: two policies of one kind; keep one of them");
 }
 

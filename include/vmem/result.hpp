@@ -33,6 +33,8 @@ enum class errc : std::uint8_t {
     already_open,
     larger_than_arena,
     over_dirty_limit,
+    over_journal,
+    rolled_back,
     pinned,
     // The container's state
     empty,
@@ -44,10 +46,15 @@ enum class errc : std::uint8_t {
     storage_full,
     read_only,
     not_found,
+    wrong_type,
     access_denied,
     in_use,
+    no_resources,
     not_a_file,
     wrong_size,
+    no_device,
+    wrong_device,
+    timed_out,
     power_lost,
     // The bytes found on the storage
     not_formatted,
@@ -92,6 +99,10 @@ enum class errc : std::uint8_t {
         return "object is larger than the arena into which it would be loaded";
     case errc::over_dirty_limit:
         return "change does not fit the dirty limit";
+    case errc::over_journal:
+        return "transaction does not fit the journal";
+    case errc::rolled_back:
+        return "transaction was rolled back";
     case errc::pinned:
         return "object is pinned already, which excludes this use of it";
     case errc::empty:
@@ -110,14 +121,24 @@ enum class errc : std::uint8_t {
         return "storage is read-only";
     case errc::not_found:
         return "no such file or directory";
+    case errc::wrong_type:
+        return "root is of another type";
     case errc::access_denied:
         return "permission denied";
     case errc::in_use:
         return "storage is in use already, by this process or another";
+    case errc::no_resources:
+        return "system is out of file descriptors, locks or memory";
     case errc::not_a_file:
         return "not a regular file";
     case errc::wrong_size:
         return "storage has the wrong size";
+    case errc::no_device:
+        return "no device answered";
+    case errc::wrong_device:
+        return "another device answered than was expected";
+    case errc::timed_out:
+        return "device was not ready in time";
     case errc::power_lost:
         return "power was lost";
     case errc::not_formatted:

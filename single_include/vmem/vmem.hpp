@@ -105,6 +105,216 @@ template <class U>
 } // namespace vmem
 
 // ========================================================================================
+// vmem/detail/loser_tree.hpp
+#define VMEM_DETAIL_LOSER_TREE_HPP
+
+namespace vmem::detail {
+
+/// Of several ways, each of which shows its first element, the one whose element comes first
+/// (Knuth, TAOCP 3, 5.4.1, "tree of losers"): one comparison per level for each element that is
+/// taken. Elements that are equal come in the order of their ways.
+///
+/// RAM: a `node` per way, which the user supplies. Small elements are kept in the nodes: where the
+/// next comparison is to be made does then not depend on the last one, only what is compared.
+template <class T, class Less>
+class loser_tree {
+    /// Of the others the address is kept.
+    static constexpr bool keeps_elements =
+        sizeof(T) <= sizeof(std::uint64_t) && std::is_trivially_copyable_v<T> &&
+        (std::has_unique_object_representations_v<T> || std::is_floating_point_v<T>);
+    /// Then their order does not matter.
+    static constexpr bool ties_are_alike =
+        std::is_integral_v<T> &&
+        (std::is_same_v<Less, std::less<>> || std::is_same_v<Less, std::less<T>> ||
+         std::is_same_v<Less, std::greater<>> || std::is_same_v<Less, std::greater<T>>);
+    using word = std::conditional_t<keeps_elements && (sizeof(T) > sizeof(std::uintptr_t)),
+                                    std::uint64_t, std::uintptr_t>;
+
+public:
+    struct node {
+        /// The element, or its address.
+        word first;
+        std::size_t way;
+    };
+
+    /// `nodes` is room for as many as there will be ways.
+    loser_tree(node* nodes, Less& less) noexcept : nodes_(nodes), less_(less) {}
+
+    /// Starts with `ways` ways, at least one, of which `first_of(way)` is the first element.
+    /// O(ways).
+    template <class FirstOf>
+    void build(std::size_t ways, FirstOf first_of) {
+        ways_ = ways;
+        winner_ = play(1, first_of);
+    }
+
+    /// The way that has the first of all.
+    [[nodiscard]] std::size_t way() const noexcept { return winner_.way; }
+
+    /// The way that was first shows `next` now.
+    [[gnu::always_inline]] void replace(const T* next) {
+        node rising{word_of(next), winner_.way};
+        for (std::size_t at = (ways_ + winner_.way) / 2; at != 0; at /= 2) {
+            node& loser = nodes_[at];
+            swap_if(comes_before(loser, rising), loser, rising);
+        }
+        winner_ = rising;
+    }
+
+private:
+    [[nodiscard]] static word word_of(const T* element) noexcept {
+        if constexpr (keeps_elements) {
+            word kept = 0;
+            std::memcpy(&kept, element, sizeof(T));
+            return kept;
+        } else {
+            return reinterpret_cast<std::uintptr_t>(element);
+        }
+    }
+
+    /// Nobody can predict which of two elements comes first, so there is no branch here and in
+    /// `swap_if`, for elements that are compared at once.
+    [[nodiscard, gnu::always_inline]] bool comes_before(const node& a, const node& b) const {
+        if constexpr (keeps_elements) {
+            alignas(T) std::byte kept[2][sizeof(T)];
+            std::memcpy(kept[0], &a.first, sizeof(T));
+            std::memcpy(kept[1], &b.first, sizeof(T));
+            const T& first = *reinterpret_cast<const T*>(kept[0]);
+            const T& second = *reinterpret_cast<const T*>(kept[1]);
+            if constexpr (ties_are_alike) {
+                return less_(first, second);
+            } else {
+                const auto wins = static_cast<unsigned>(less_(first, second));
+                const auto loses = static_cast<unsigned>(less_(second, first));
+                return (wins | (~loses & static_cast<unsigned>(a.way < b.way))) != 0;
+            }
+        } else {
+            // Whether a tie would be won decides who is asked: one comparison.
+            const T& first = *reinterpret_cast<const T*>(a.first);
+            const T& second = *reinterpret_cast<const T*>(b.first);
+            return a.way < b.way ? !less_(second, first) : less_(first, second);
+        }
+    }
+    [[gnu::always_inline]] static void swap_if(bool condition, node& a, node& b) noexcept {
+        const word first = (a.first ^ b.first) & (word{0} - static_cast<word>(condition));
+        const std::size_t way = (a.way ^ b.way) & (std::size_t{0} - std::size_t{condition});
+        a = {.first = a.first ^ first, .way = a.way ^ way};
+        b = {.first = b.first ^ first, .way = b.way ^ way};
+    }
+
+    /// The winner of the part of the tree below `at`; its losers are in their places then.
+    template <class FirstOf>
+    [[nodiscard]] node play(std::size_t at, FirstOf first_of) {
+        if (at >= ways_) {
+            return {.first = word_of(first_of(at - ways_)), .way = at - ways_};
+        }
+        node winner = play(2 * at, first_of);
+        nodes_[at] = play(2 * at + 1, first_of);
+        swap_if(comes_before(nodes_[at], winner), nodes_[at], winner);
+        return winner;
+    }
+
+    node* nodes_;
+    Less& less_;
+    std::size_t ways_ = 0;
+    node winner_{};
+};
+
+} // namespace vmem::detail
+
+// ========================================================================================
+// vmem/detail/merge_sort.hpp
+#define VMEM_DETAIL_MERGE_SORT_HPP
+
+/// \file
+/// A stable merge sort of elements in RAM, with as much room beside them. Elements move as bytes,
+/// which is as good for whatever is storable. Choices are made with arithmetic instead of branches
+/// where the compiler can: nobody can predict the order of unsorted elements.
+namespace vmem::detail {
+
+/// Elements that are sorted by insertion: below it, that is faster than merging.
+inline constexpr std::size_t insertion_length = 4;
+
+template <class T>
+[[gnu::always_inline]] inline void move_element(T* to, const T* from) noexcept {
+    std::memcpy(static_cast<void*>(to), from, sizeof(T));
+}
+
+/// `second` if `is_second`, else `first`, which lies before it in the same array. By arithmetic:
+/// from the usual expression some compilers make a branch, which is mispredicted every other time.
+template <class T>
+[[nodiscard, gnu::always_inline]] inline const T* choose(bool is_second, const T* first,
+                                                         const T* second) noexcept {
+    const std::ptrdiff_t distance = second - first;
+    return first + (distance & -static_cast<std::ptrdiff_t>(is_second));
+}
+
+/// Merges the sorted halves of `from[0..n)`, of which the first is the shorter one if `n` is odd,
+/// into `to[0..n)`: from both ends at the same time, because neither waits for the other, and
+/// neither can reach the end of a half before `n / 2` steps (Peters, "Glidesort", 2023, has the
+/// same for the same reason).
+template <class T, class Less>
+void merge_halves(const T* from, std::size_t n, T* to, Less& less) {
+    const std::size_t half = n / 2;
+    const T* left = from;
+    const T* right = from + half;
+    const T* left_end = right;
+    const T* right_end = from + n;
+    T* back = to + n;
+    for (std::size_t i = half; i != 0; --i) {
+        const bool right_first = less(*right, *left);
+        move_element(to, choose(right_first, left, right));
+        ++to;
+        right += static_cast<std::ptrdiff_t>(right_first);
+        left += static_cast<std::ptrdiff_t>(!right_first);
+        const bool left_last = less(right_end[-1], left_end[-1]);
+        --back;
+        move_element(back, choose(!left_last, left_end, right_end) - 1);
+        left_end -= static_cast<std::ptrdiff_t>(left_last);
+        right_end -= static_cast<std::ptrdiff_t>(!left_last);
+    }
+    if (n % 2 != 0) {
+        move_element(to, left < left_end ? left : right);
+    }
+}
+
+/// Sorts `from[0..n)` into `to[0..n)`, which may be the same, by insertion.
+template <class T, class Less>
+void insertion_sort(const T* from, std::size_t n, T* to, Less& less) {
+    alignas(T) std::byte room[sizeof(T)];
+    T* const next = reinterpret_cast<T*>(room);
+    for (std::size_t i = 0; i < n; ++i) {
+        move_element(next, from + i);
+        std::size_t place = i;
+        while (place != 0 && less(*next, to[place - 1])) {
+            move_element(to + place, to + place - 1);
+            --place;
+        }
+        move_element(to + place, next);
+    }
+}
+
+/// Sorts the `n` elements at `elements`; they end up in `room` if `into_room`. O(n log n)
+/// comparisons; the recursion is as deep as the logarithm of `n`.
+template <class T, class Less>
+void merge_sort(T* elements, T* room, std::size_t n, bool into_room, Less& less) {
+    if (n <= insertion_length) {
+        insertion_sort(elements, n, into_room ? room : elements, less);
+        return;
+    }
+    const std::size_t half = n / 2;
+    merge_sort(elements, room, half, !into_room, less);
+    merge_sort(elements + half, room + half, n - half, !into_room, less);
+    if (into_room) {
+        merge_halves(elements, n, room, less);
+    } else {
+        merge_halves(room, n, elements, less);
+    }
+}
+
+} // namespace vmem::detail
+
+// ========================================================================================
 // vmem/result.hpp
 #define VMEM_RESULT_HPP
 
@@ -135,6 +345,8 @@ enum class errc : std::uint8_t {
     already_open,
     larger_than_arena,
     over_dirty_limit,
+    over_journal,
+    rolled_back,
     pinned,
     // The container's state
     empty,
@@ -146,10 +358,15 @@ enum class errc : std::uint8_t {
     storage_full,
     read_only,
     not_found,
+    wrong_type,
     access_denied,
     in_use,
+    no_resources,
     not_a_file,
     wrong_size,
+    no_device,
+    wrong_device,
+    timed_out,
     power_lost,
     // The bytes found on the storage
     not_formatted,
@@ -194,6 +411,10 @@ enum class errc : std::uint8_t {
         return "object is larger than the arena into which it would be loaded";
     case errc::over_dirty_limit:
         return "change does not fit the dirty limit";
+    case errc::over_journal:
+        return "transaction does not fit the journal";
+    case errc::rolled_back:
+        return "transaction was rolled back";
     case errc::pinned:
         return "object is pinned already, which excludes this use of it";
     case errc::empty:
@@ -212,14 +433,24 @@ enum class errc : std::uint8_t {
         return "storage is read-only";
     case errc::not_found:
         return "no such file or directory";
+    case errc::wrong_type:
+        return "root is of another type";
     case errc::access_denied:
         return "permission denied";
     case errc::in_use:
         return "storage is in use already, by this process or another";
+    case errc::no_resources:
+        return "system is out of file descriptors, locks or memory";
     case errc::not_a_file:
         return "not a regular file";
     case errc::wrong_size:
         return "storage has the wrong size";
+    case errc::no_device:
+        return "no device answered";
+    case errc::wrong_device:
+        return "another device answered than was expected";
+    case errc::timed_out:
+        return "device was not ready in time";
     case errc::power_lost:
         return "power was lost";
     case errc::not_formatted:
@@ -271,6 +502,1451 @@ using result = std::conditional_t<std::is_void_v<T>, detail::void_result, tl::ex
 /// What a failing function returns: `return failure(errc::out_of_memory);`
 using failure = tl::unexpected<errc>;
 #endif
+
+} // namespace vmem
+
+// ========================================================================================
+// vmem/storage/concept.hpp
+#define VMEM_STORAGE_CONCEPT_HPP
+
+/// \file
+/// Where do the bytes live? A storage is a fixed number of bytes at addresses `0..size()-1`.
+///
+/// The ordering contract, on which everything that survives a power cut is built:
+/// - `read` returns what the last successful `write` put there, synced or not.
+/// - Until `sync` returns, any write since the last `sync` may be lost, may land in any order
+///   relative to the others, and may be torn: any of its aligned units of
+///   `storage_traits<S>::atomic_write_size` bytes may be old or new.
+/// - After `sync` returned successfully, all earlier writes are durable.
+/// - A failed `write` leaves each byte of its range old or new, and touches no other byte.
+/// - A range that does not lie within `0..size()` is `errc::out_of_range` and nothing is
+///   transferred; an empty range within it succeeds and transfers nothing.
+namespace vmem {
+
+/// Granularity of a storage in bytes, each a power of two. Accesses must start at and span
+/// multiples of `read_size` / `write_size`, or may be `errc::misaligned`; `size()` is a multiple of
+/// both. Specialise `storage_traits`, or give the storage a `static constexpr storage_geometry
+/// geometry` member, where a device is not byte-addressable.
+struct storage_geometry {
+    std::size_t read_size = 1;
+    std::size_t write_size = 1;
+    /// 0 where the medium needs no erasing.
+    std::size_t erase_size = 0;
+    /// What a power cut cannot tear.
+    std::size_t atomic_write_size = 1;
+};
+
+/// The geometry of a storage: its own, or single bytes.
+template <class S>
+struct storage_traits {
+    static constexpr storage_geometry geometry = [] {
+        if constexpr (requires { storage_geometry{S::geometry}; }) {
+            return S::geometry;
+        } else {
+            return storage_geometry{};
+        }
+    }();
+    static constexpr std::size_t read_size = geometry.read_size;
+    static constexpr std::size_t write_size = geometry.write_size;
+    static constexpr std::size_t erase_size = geometry.erase_size;
+    static constexpr std::size_t atomic_write_size = geometry.atomic_write_size;
+};
+
+namespace detail {
+
+template <class S>
+concept has_storage_size = requires(const S& s) {
+    { s.size() } noexcept -> std::convertible_to<address>;
+};
+template <class S>
+concept has_storage_read = requires(S& s, address a, std::span<std::byte> out) {
+    { s.read(a, out) } -> std::same_as<result<void>>;
+};
+template <class S>
+concept has_storage_write = requires(S& s, address a, std::span<const std::byte> in) {
+    { s.write(a, in) } -> std::same_as<result<void>>;
+};
+template <class S>
+concept has_storage_sync = requires(S& s) {
+    { s.sync() } -> std::same_as<result<void>>;
+};
+
+} // namespace detail
+
+/// The four operations that every storage has; see the ordering contract above.
+template <class S>
+concept storage = detail::has_storage_size<S> && detail::has_storage_read<S> &&
+                  detail::has_storage_write<S> && detail::has_storage_sync<S>;
+
+/// A storage whose bytes are directly addressable: `data()` points at `size()` bytes.
+template <class S>
+concept memory_mapped_storage = storage<S> && requires(S& s) {
+    { s.data() } noexcept -> std::same_as<std::byte*>;
+};
+
+/// A storage whose size is known at compile time as `S::capacity` (bytes).
+template <class S>
+concept fixed_size_storage = storage<S> && requires {
+    requires !std::is_member_object_pointer_v<decltype(&S::capacity)>;
+    typename std::integral_constant<address, S::capacity>;
+    requires std::integral_constant<address, S::capacity>::value > 0;
+};
+
+/// Names each member that `S` lacks, one sentence each, on every compiler. Called in the body of
+/// each template that takes a storage.
+template <class S>
+consteval void check_storage() {
+    static_assert(detail::has_storage_size<S>,
+                  "storage: missing 'address size() const noexcept', the number of bytes it holds");
+    static_assert(detail::has_storage_read<S>,
+                  "storage: missing 'result<void> read(address, std::span<std::byte>)'");
+    static_assert(detail::has_storage_write<S>,
+                  "storage: missing 'result<void> write(address, std::span<const std::byte>)'");
+    static_assert(
+        detail::has_storage_sync<S>,
+        "storage: missing 'result<void> sync()'; return {} where writes are durable at once");
+}
+
+/// The smallest thing that is a storage: a model to copy from, never called.
+struct storage_archetype {
+    [[nodiscard]] address size() const noexcept;
+    [[nodiscard]] result<void> read(address from, std::span<std::byte> out);
+    [[nodiscard]] result<void> write(address to, std::span<const std::byte> in);
+    [[nodiscard]] result<void> sync();
+};
+static_assert(storage<storage_archetype>);
+
+namespace detail {
+
+/// The range check that every storage starts with. Does not overflow.
+[[nodiscard]] constexpr result<void> check_range(address size, address at, address count) noexcept {
+    if (at > size || count > size - at) {
+        return failure(errc::out_of_range);
+    }
+    return {};
+}
+
+} // namespace detail
+} // namespace vmem
+
+// ========================================================================================
+// vmem/residency/concept.hpp
+#define VMEM_RESIDENCY_CONCEPT_HPP
+
+/// \file
+/// Which bytes are in RAM? A residency keeps a part of a storage in RAM and is itself a storage:
+/// reading and writing through it gives the same bytes, sooner. `heap<>` names a residency by a
+/// descriptor such as `paged<512, 8>`, whose `bind` makes the class for a storage and an address
+/// type.
+namespace vmem {
+
+/// What a caller means to do with bytes it asks for.
+enum class access : bool { read, write };
+
+/// A pinned stretch of RAM: `data[0..size)` stays where it is until `unpin(slot)`.
+struct pinned_bytes {
+    std::byte* data;
+    /// Bytes; at least 1.
+    std::size_t size;
+    /// Which pin count to give back.
+    std::size_t slot;
+};
+
+/// Which bytes of an object: `[offset, offset + size)`.
+struct object_part {
+    std::size_t offset;
+    std::size_t size;
+};
+
+/// What is known of an object.
+struct object_state {
+    bool resident = false;
+    /// Some of it is unsaved.
+    bool dirty = false;
+    bool pinned = false;
+};
+
+/// Counted when the heap has `statistics<true>`.
+struct paging_statistics {
+    /// Look-ups of an address, each one element or one contiguous run.
+    std::uint64_t accesses = 0;
+    /// Pages read from storage.
+    std::uint64_t page_ins = 0;
+    /// Pages of which a part was written to storage.
+    std::uint64_t write_backs = 0;
+    std::uint64_t bytes_read = 0;
+    std::uint64_t bytes_written = 0;
+};
+
+namespace detail {
+
+template <class R>
+concept has_start = requires(R& r, address end) {
+    { r.start(end) } -> std::same_as<result<void>>;
+    { r.stop() } noexcept;
+};
+template <class R>
+concept has_pin = requires(R& r, address a, std::size_t n, std::size_t slot) {
+    { r.pin(a, n, n, access::read) } -> std::same_as<result<pinned_bytes>>;
+    { r.unpin(slot) } noexcept;
+};
+template <class R>
+concept has_copy = requires(R& r, address a, std::size_t n, const pinned_bytes& copy) {
+    { r.copy_out(a, n) } -> std::same_as<result<pinned_bytes>>;
+    { r.put_back(copy, a) } -> std::same_as<result<void>>;
+    { r.discard(copy) } noexcept;
+};
+template <class R>
+concept has_reserved = requires(R& r, std::span<std::byte> out, std::span<const std::byte> in) {
+    { r.read_reserved(out) } -> std::same_as<result<void>>;
+    { r.write_reserved(in) } -> std::same_as<result<void>>;
+};
+
+} // namespace detail
+
+/// A bound residency: a storage that can start over, pin bytes in RAM, and transfer its reserved
+/// first page, which holds the superblock and is never visible to a virtual pointer.
+template <class R>
+concept residency = storage<R> && detail::has_start<R> && detail::has_pin<R> &&
+                    detail::has_copy<R> && detail::has_reserved<R>;
+
+/// A residency that keeps whole objects in slots, can save all of them from an interrupt, and lets
+/// the allocator's state pass by. See `object_cache`.
+template <class R>
+concept object_residency = residency<R> && requires(R& r) {
+    r.critical();
+    r.medium();
+    { r.persist() } -> std::same_as<result<void>>;
+};
+
+/// Names each member that a bound residency lacks.
+template <class R>
+consteval void check_residency() {
+    check_storage<R>();
+    static_assert(
+        detail::has_start<R>,
+        "residency: missing 'result<void> start(address end)', which drops all RAM copies "
+        "and serves addresses below end, or 'void stop() noexcept'");
+    static_assert(
+        detail::has_pin<R>,
+        "residency: missing 'result<pinned_bytes> pin(address, std::size_t count, std::size_t "
+        "unit, access)' or "
+        "'void unpin(std::size_t slot) noexcept'");
+    static_assert(detail::has_copy<R>,
+                  "residency: missing 'result<pinned_bytes> copy_out(address, std::size_t)', "
+                  "'result<void> put_back(const pinned_bytes&, address)' or 'void discard(const "
+                  "pinned_bytes&) noexcept'");
+    static_assert(detail::has_reserved<R>,
+                  "residency: missing 'read_reserved(std::span<std::byte>)' or "
+                  "'write_reserved(std::span<const std::byte>)', each returning result<void>");
+}
+
+} // namespace vmem
+
+// ========================================================================================
+// vmem/detail/external_merge.hpp
+#define VMEM_DETAIL_EXTERNAL_MERGE_HPP
+
+namespace vmem::detail {
+
+/// Where one of the sequences is that are merged: what of it is in RAM, and what is not yet.
+template <class T>
+struct merge_way {
+    const T* next;
+    const T* end;
+    T* buffer;
+    /// Elements from the start of the range.
+    std::size_t at;
+    std::size_t stop;
+};
+
+/// The passes of an external merge sort over `count` elements at two places of a residency, through
+/// `loan`, RAM that it lends. Runs end, where they can, at ends of pages.
+template <class Residency, class T, class Less>
+class external_merge {
+    using tree = loser_tree<T, Less>;
+    using way = merge_way<T>;
+    using traits = storage_traits<typename Residency::storage_type>;
+    static constexpr std::size_t page_size = Residency::page_size;
+
+public:
+    external_merge(Residency& residency, const pinned_bytes& loan, address first, std::size_t count,
+                   Less& less) noexcept
+        : residency_(residency), loan_(loan), less_(less), first_(first), count_(count),
+          lead_(even() ? static_cast<std::size_t>(first & (page_size - 1)) : 0) {}
+
+    /// Elements that are sorted in RAM at once.
+    [[nodiscard]] std::size_t room() const noexcept { return loan_.size / 2 / sizeof(T); }
+
+    /// Bytes from the start of one run to that of the next.
+    [[nodiscard]] std::size_t run_stride() const noexcept {
+        const std::size_t bytes = (room() == 0 ? 1 : room()) * sizeof(T);
+        return even() ? align_down(bytes, page_size) : bytes;
+    }
+    /// How many runs of that stride there are.
+    [[nodiscard]] std::size_t runs(std::size_t stride) const noexcept {
+        return (lead_ + count_ * sizeof(T) + stride - 1) / stride;
+    }
+    /// Most runs that can be merged at once; 0 if there is not RAM enough for two. Buffers are as
+    /// large as a page, or smaller if that makes fewer passes of a few pages and the storage does
+    /// not transfer more at once.
+    [[nodiscard]] std::size_t most_ways() const noexcept {
+        std::size_t buffer = lesser(page_size, ram() / 16);
+        for (const std::size_t least : {traits::read_size, traits::write_size, sizeof(T)}) {
+            buffer = buffer < least ? least : buffer;
+        }
+        const std::size_t ways = (ram() - lesser(ram(), 2 * alignment)) / (buffer + per_way);
+        return ways > 3 ? ways - 1 : buffer_of(2) != 0 ? 2 : 0;
+    }
+
+    /// Leaves the last run in RAM, to be merged from there, if that leaves room to merge all runs
+    /// in one pass.
+    void keep_last() noexcept {
+        const std::size_t all = runs(run_stride());
+        kept_ = count_ - start_of(all - 1, run_stride());
+        if (most_ways() < all) {
+            kept_ = 0;
+        }
+    }
+
+    /// Sorts runs from `first` and writes them to `to`, which may be the same. Errors: the
+    /// residency's; a run that could not be written where it came from has been tried twice.
+    [[nodiscard]] result<void> make_runs(address to) {
+        const std::size_t stride = run_stride();
+        T* const elements = reinterpret_cast<T*>(loan_.data);
+        for (std::size_t run = 0; run < runs(stride); ++run) {
+            const std::size_t begin = start_of(run, stride);
+            const std::size_t n = start_of(run + 1, stride) - begin;
+            if (const auto read = fetch(first_, begin, elements, n); !read) {
+                return read;
+            }
+            merge_sort(elements, elements + room(), n, false, less_);
+            if (kept_ != 0 && begin + n == count_) {
+                break;
+            }
+            auto written = store(to, begin, elements, n);
+            if (!written && to == first_) {
+                static_cast<void>(store(to, begin, elements, n));
+            }
+            if (!written) {
+                return written;
+            }
+        }
+        return {};
+    }
+
+    /// Merges groups of `ways` runs of `stride` bytes. Errors: the residency's.
+    [[nodiscard]] result<void> merge(address from, address to, std::size_t stride,
+                                     std::size_t ways) {
+        from_ = from;
+        to_ = to;
+        for (std::size_t run = 0; run < runs(stride); run += ways) {
+            if (const auto merged = merge_group(run, stride, ways); !merged) {
+                return merged;
+            }
+        }
+        return {};
+    }
+
+    /// Puts all elements where they can stay, whatever their order: those that are kept, and the
+    /// runs at `from`. Errors: the residency's.
+    [[nodiscard]] result<void> rescue(address from, address to) {
+        auto done = store(to, count_ - kept_, reinterpret_cast<T*>(loan_.data), kept_);
+        T* const elements = reinterpret_cast<T*>(free_ram());
+        for (std::size_t at = 0, n = 0; done && at < count_ - kept_; at += n) {
+            n = lesser(ram() / sizeof(T), count_ - kept_ - at);
+            done = fetch(from, at, elements, n);
+            if (done) {
+                done = store(to, at, elements, n);
+            }
+        }
+        return done;
+    }
+
+private:
+    static constexpr std::size_t per_way = sizeof(way) + sizeof(typename tree::node);
+    static constexpr std::size_t alignment = alignof(std::max_align_t);
+
+    /// Whether runs end with pages. They do unless they are shorter, or there is one.
+    [[nodiscard]] bool even() const noexcept {
+        return count_ > room() && room() * sizeof(T) >= page_size;
+    }
+    /// Bytes of what is known of `ways` ways, each of both parts aligned.
+    [[nodiscard]] static constexpr std::size_t nodes_size(std::size_t ways) noexcept {
+        return align_up(ways * sizeof(typename tree::node), alignment);
+    }
+    [[nodiscard]] static constexpr std::size_t notes(std::size_t ways) noexcept {
+        return nodes_size(ways) + align_up(ways * sizeof(way), alignment);
+    }
+
+    /// The first element of run `run`, or the end.
+    [[nodiscard]] std::size_t start_of(std::size_t run, std::size_t stride) const noexcept {
+        if (run == 0) {
+            return 0;
+        }
+        if (run >= runs(stride)) {
+            return count_;
+        }
+        const std::size_t bytes = run * stride - lead_;
+        return lesser((bytes + sizeof(T) - 1) / sizeof(T), count_);
+    }
+    /// Behind what is kept.
+    [[nodiscard]] std::byte* free_ram() const noexcept { return loan_.data + (loan_.size - ram()); }
+    [[nodiscard]] std::size_t ram() const noexcept {
+        return loan_.size - align_up(kept_ * sizeof(T), alignment);
+    }
+    /// Elements in each of `ways` buffers and one more.
+    [[nodiscard]] std::size_t buffer_of(std::size_t ways) const noexcept {
+        const std::size_t used = lesser(notes(ways), ram());
+        const std::size_t bytes = (ram() - used) / (ways + 1);
+        return (bytes < page_size ? bytes : align_down(bytes, page_size)) / sizeof(T);
+    }
+
+    [[nodiscard]] result<void> fetch(address base, std::size_t at, T* to, std::size_t n) {
+        return residency_.read_around(base + at * sizeof(T),
+                                      {reinterpret_cast<std::byte*>(to), n * sizeof(T)});
+    }
+    [[nodiscard]] result<void> store(address base, std::size_t at, const T* from, std::size_t n) {
+        return residency_.write_around(base + at * sizeof(T),
+                                       {reinterpret_cast<const std::byte*>(from), n * sizeof(T)});
+    }
+
+    /// How many of the elements `[at, stop)` are transferred next: as many as fit into a buffer, or
+    /// somewhat less, so that the transfer ends with a page.
+    [[nodiscard]] std::size_t portion(std::size_t at, std::size_t stop) const noexcept {
+        const address start = first_ + at * sizeof(T);
+        const address end = align_down(start + buffer_ * sizeof(T), address{page_size});
+        const std::size_t even =
+            end > start ? static_cast<std::size_t>(end - start) / sizeof(T) : 0;
+        return lesser(even == 0 ? buffer_ : even, stop - at);
+    }
+
+    [[nodiscard]] result<void> refill(way& w) {
+        const std::size_t n = portion(w.at, w.stop);
+        w.next = w.buffer;
+        w.end = w.buffer + n;
+        const auto read = fetch(from_, w.at, w.buffer, n);
+        w.at += n;
+        return read;
+    }
+
+    /// Merges runs `[run, run + ways)`, as far as there are such.
+    [[nodiscard]] result<void> merge_group(std::size_t run, std::size_t stride, std::size_t ways) {
+        buffer_ = buffer_of(ways);
+        T* const buffers = reinterpret_cast<T*>(free_ram());
+        std::byte* const end = loan_.data + loan_.size - notes(ways);
+        auto* const nodes = reinterpret_cast<typename tree::node*>(end);
+        way* const all = reinterpret_cast<way*>(end + nodes_size(ways));
+        std::size_t live = 0;
+        for (std::size_t i = 0; i < ways; ++i) {
+            const std::size_t begin = start_of(run + i, stride);
+            const std::size_t stop = start_of(run + i + 1, stride);
+            if (begin == stop) {
+                continue;
+            }
+            way& w = all[live];
+            w = {nullptr, nullptr, buffers + live * buffer_, begin, stop};
+            ++live;
+            if (kept_ != 0 && stop == count_) {
+                w.next = reinterpret_cast<const T*>(loan_.data);
+                w.end = w.next + kept_;
+                w.at = stop;
+            } else if (const auto read = refill(w); !read) {
+                return read;
+            }
+        }
+        T* const out = buffers + ways * buffer_;
+        return emit(tree(nodes, less_), all, live, out, start_of(run, stride));
+    }
+
+    /// Takes the elements of the `live` ways in order, and writes them from element `at` on.
+    [[nodiscard]] result<void> emit(tree first, way* all, std::size_t live, T* const out,
+                                    std::size_t at) {
+        const auto first_of = [all](std::size_t i) { return all[i].next; };
+        std::size_t filled = 0;
+        std::size_t most = portion(at, count_);
+        if (live != 0) {
+            first.build(live, first_of);
+        }
+        while (live != 0) {
+            way& w = all[first.way()];
+            move_element(out + filled, w.next);
+            if (++filled == most) [[unlikely]] {
+                if (const auto written = store(to_, at, out, filled); !written) {
+                    return written;
+                }
+                at += std::exchange(filled, 0);
+                most = portion(at, count_);
+            }
+            if (++w.next != w.end) [[likely]] {
+                first.replace(w.next);
+                continue;
+            }
+            if (w.at != w.stop) {
+                if (const auto read = refill(w); !read) {
+                    return read;
+                }
+                first.replace(w.next);
+                continue;
+            }
+            --live;
+            for (way* i = &w; i != all + live; ++i) {
+                *i = i[1];
+            }
+            if (live != 0) {
+                first.build(live, first_of);
+            }
+        }
+        return filled == 0 ? result<void>{} : store(to_, at, out, filled);
+    }
+
+    Residency& residency_;
+    pinned_bytes loan_;
+    Less& less_;
+    address first_;
+    std::size_t count_;
+    /// Bytes of the first page before the first element: the first run is shorter by that.
+    std::size_t lead_;
+    /// Elements of the last run, at the start of the loan.
+    std::size_t kept_ = 0;
+    address from_ = 0;
+    address to_ = 0;
+    /// Elements.
+    std::size_t buffer_ = 0;
+};
+
+} // namespace vmem::detail
+
+// ========================================================================================
+// vmem/fwd.hpp
+#define VMEM_FWD_HPP
+
+/// \file
+/// Names only, for headers that mention vmem's types without using them.
+namespace vmem {
+
+template <class Storage, class Residency, class Allocator, class... Policies>
+class heap;
+
+template <class T, class Heap>
+class vptr;
+
+template <class T, class Heap>
+class vref;
+
+template <class T, class Heap>
+class pin;
+
+template <class T, class Heap>
+class unique_vptr;
+
+template <class T, class Heap>
+class any_ptr;
+
+} // namespace vmem
+
+// ========================================================================================
+// vmem/storable.hpp
+#define VMEM_STORABLE_HPP
+
+namespace vmem {
+
+/// Opt-in for types that are not trivially copyable and may live in virtual memory all the same: a
+/// copy of their bytes, taken at any time and put back at another raw address, must be the same
+/// object. Specialise it to `true` for a type that holds no raw pointer into itself or into RAM.
+template <class T>
+inline constexpr bool enable_storable = false;
+
+/// Types that may live in virtual memory.
+template <class T>
+concept storable = std::is_object_v<T> && !std::is_array_v<T> && !std::is_volatile_v<T> &&
+                   (std::is_trivially_copyable_v<std::remove_const_t<T>> ||
+                    enable_storable<std::remove_const_t<T>>);
+
+/// States the reason where a `T` is not storable.
+template <class T>
+consteval void check_storable() {
+    static_assert(
+        storable<T>,
+        "storable: T must be trivially copyable to live in virtual memory; if a copy of its "
+        "bytes is as good as the object, specialise vmem::enable_storable<T> to true");
+}
+
+} // namespace vmem
+
+// ========================================================================================
+// vmem/arrow.hpp
+#define VMEM_ARROW_HPP
+
+namespace vmem {
+
+/// What `p->` is until the end of the full expression: the object, pinned in its frame, so that two
+/// of them in one expression do not evict each other. Each holds one frame. An object that
+/// straddles two pages, or is misaligned, is copied to a frame of its own, and back unless it is
+/// const. With a const `T` nothing becomes dirty.
+template <class T, class Heap>
+class [[nodiscard]] arrow {
+    static_assert(sizeof(T) <= Heap::residency_type::page_size,
+                  "vptr: T is larger than a page, so '->' has no place to show it whole; use "
+                  "member(), or larger pages");
+    using address_type = typename Heap::address_type;
+
+public:
+    [[gnu::always_inline]] explicit arrow(address_type at) noexcept(Heap::nothrow_access)
+        : at_(at), object_(Heap::current().template pin_resident<T>(at, slot_)) {
+        if (object_ == nullptr) [[unlikely]] {
+            const pinned_bytes held = fetch(at);
+            object_ = reinterpret_cast<T*>(held.data);
+            slot_ = held.slot;
+        }
+    }
+    [[gnu::always_inline]] ~arrow() noexcept(Heap::nothrow_access) {
+        if ((slot_ & copied) != 0) [[unlikely]] {
+            finish(reinterpret_cast<std::byte*>(const_cast<std::remove_const_t<T>*>(object_)),
+                   slot_, at_);
+        } else {
+            Heap::current().unpin(slot_);
+        }
+    }
+    arrow(const arrow&) = delete;
+    arrow& operator=(const arrow&) = delete;
+
+    [[nodiscard, gnu::always_inline]] T* operator->() const noexcept { return object_; }
+
+private:
+    /// Set in a slot that holds a copy.
+    static constexpr std::size_t copied = ~(static_cast<std::size_t>(-1) >> 1);
+
+    [[nodiscard, gnu::noinline, gnu::cold]] static pinned_bytes
+    fetch(address_type at) noexcept(Heap::nothrow_access) {
+        Heap& heap = Heap::current();
+        auto held = heap.template pin_elements<T>(at, 1);
+        if (!held && (held.error() == errc::not_contiguous || held.error() == errc::misaligned)) {
+            held = heap.copy_out(at, sizeof(T));
+            if (held) {
+                held->slot |= copied;
+            }
+        }
+        if (!held) {
+            Heap::fault(held.error(), at);
+        }
+        return *held;
+    }
+
+    [[gnu::noinline, gnu::cold]] static void
+    finish(std::byte* data, std::size_t slot, address_type at) noexcept(Heap::nothrow_access) {
+        const pinned_bytes copy{.data = data, .size = sizeof(T), .slot = slot & ~copied};
+        if constexpr (std::is_const_v<T>) {
+            Heap::current().discard(copy);
+        } else if (const auto written = Heap::current().put_back(copy, at); !written) {
+            Heap::fault(written.error(), at);
+        }
+    }
+
+    address_type at_;
+    std::size_t slot_ = 0;
+    T* object_;
+};
+
+} // namespace vmem
+
+// ========================================================================================
+// vmem/detail/raw_object.hpp
+#define VMEM_DETAIL_RAW_OBJECT_HPP
+
+namespace vmem::detail {
+
+/// Room for the bytes of a `T`, copied from virtual memory: `T` needs no default constructor, and
+/// no constructor or destructor runs.
+template <class T>
+class raw_object {
+public:
+    [[nodiscard]] std::span<std::byte> bytes() noexcept { return bytes_; }
+    [[nodiscard]] T& get() noexcept { return *reinterpret_cast<T*>(bytes_); }
+
+private:
+    alignas(T) std::byte bytes_[sizeof(T)];
+};
+
+} // namespace vmem::detail
+
+// ========================================================================================
+// vmem/pin.hpp
+#define VMEM_PIN_HPP
+
+namespace vmem {
+
+/// Guarantees that one or more consecutive `T` stay in RAM, at one raw address, while it lives. A
+/// `pin<const T>` reads; a `pin<T>` may also write, and its elements are saved when their page
+/// leaves RAM. A contiguous range at raw-pointer speed. It occupies a frame: release it soon. Made
+/// by `vptr::read` and `vptr::write`.
+template <class T, class Heap>
+class [[nodiscard]] pin {
+public:
+    using element_type = T;
+    using iterator = T*;
+
+    /// Holds nothing.
+    constexpr pin() noexcept = default;
+    /// Takes over a pin that the heap's residency gave.
+    explicit pin(pinned_bytes held) noexcept
+        : data_(reinterpret_cast<T*>(held.data)), size_(held.size / sizeof(T)), slot_(held.slot) {}
+    pin(pin&& other) noexcept
+        : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)),
+          slot_(other.slot_) {}
+    pin& operator=(pin&& other) noexcept {
+        pin taken(std::move(other));
+        std::swap(data_, taken.data_);
+        std::swap(size_, taken.size_);
+        std::swap(slot_, taken.slot_);
+        return *this;
+    }
+    ~pin() { release(); }
+
+    /// Lets the elements leave RAM again; then the pin holds nothing. O(1), no I/O.
+    void release() noexcept {
+        if (data_ != nullptr) {
+            Heap::current().unpin(slot_);
+            data_ = nullptr;
+            size_ = 0;
+        }
+    }
+
+    [[nodiscard]] constexpr explicit operator bool() const noexcept { return data_ != nullptr; }
+    [[nodiscard]] constexpr T* data() const noexcept { return data_; }
+    /// Elements.
+    [[nodiscard]] constexpr std::size_t size() const noexcept { return size_; }
+    [[nodiscard]] constexpr bool empty() const noexcept { return size_ == 0; }
+    [[nodiscard]] constexpr T* begin() const noexcept { return data_; }
+    [[nodiscard]] constexpr T* end() const noexcept { return data_ + size_; }
+    // Precondition of the following: the pin holds something, and index < size().
+    [[nodiscard]] constexpr T& operator*() const noexcept { return *data_; }
+    [[nodiscard]] constexpr T* operator->() const noexcept { return data_; }
+    [[nodiscard]] constexpr T& operator[](std::size_t index) const noexcept { return data_[index]; }
+
+private:
+    T* data_ = nullptr;
+    std::size_t size_ = 0;
+    std::size_t slot_ = 0;
+};
+
+} // namespace vmem
+
+// ========================================================================================
+// vmem/vref.hpp
+#define VMEM_VREF_HPP
+
+namespace vmem {
+
+namespace detail {
+
+template <class X>
+inline constexpr bool is_vref = false;
+template <class T, class Heap>
+inline constexpr bool is_vref<vref<T, Heap>> = true;
+
+/// The type of what `value_of` gives.
+template <class X>
+struct referred_type {
+    using type = X;
+};
+template <class X>
+    requires is_vref<X>
+struct referred_type<X> {
+    using type = typename X::value_type;
+};
+template <class X>
+using referred = typename referred_type<X>::type;
+
+/// The value behind a reference, so that an argument is fetched before its target is touched.
+template <class X>
+[[nodiscard, gnu::always_inline]] constexpr decltype(auto) value_of(const X& x) {
+    if constexpr (is_vref<X>) {
+        return x.get();
+    } else {
+        return (x);
+    }
+}
+
+} // namespace detail
+
+/// A reference to a `T` in virtual memory, what `*p` and `p[i]` are: converts to `T`, assigns
+/// through, and has the compound operators of `T`. `auto x = *p` is another reference; write `int x
+/// = *p` or `auto x = (*p).get()` for the value. Failing accesses go to the heap's fault handler.
+template <class T, class Heap>
+class vref {
+public:
+    using value_type = std::remove_const_t<T>;
+
+    vref(const vref&) = default;
+    constexpr explicit vref(typename Heap::address_type at) noexcept : at_(at) {}
+
+    /// A copy of the object. Resident: O(1).
+    [[nodiscard, gnu::always_inline]] value_type get() const noexcept(Heap::nothrow_access) {
+        return Heap::current().template load<value_type>(at_);
+    }
+    [[gnu::always_inline]] operator value_type() const noexcept(Heap::nothrow_access) {
+        return get();
+    }
+
+    [[nodiscard]] constexpr vptr<T, Heap> operator&() const noexcept {
+        return vptr<T, Heap>::from_address(at_);
+    }
+
+    [[gnu::always_inline]] const vref& operator=(const value_type& value) const
+        noexcept(Heap::nothrow_access)
+        requires(!std::is_const_v<T>)
+    {
+        Heap::current().template store<value_type>(at_, value);
+        return *this;
+    }
+    [[gnu::always_inline]] const vref& operator=(const vref& other) const
+        noexcept(Heap::nothrow_access)
+        requires(!std::is_const_v<T>)
+    {
+        return *this = other.get();
+    }
+    /// A `vptr<const T>` reads only.
+    const vref& operator=(const value_type& value) const
+        requires std::is_const_v<T>
+    = delete;
+
+    // `T op= U` narrows exactly as it does on a `T` in RAM; the warning is for the caller's own
+    // code.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wfloat-conversion"
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+    template <class U>
+    const vref& operator+=(const U& rhs) const {
+        return change(rhs, [](auto& lhs, const auto& value) { lhs += value; });
+    }
+    template <class U>
+    const vref& operator-=(const U& rhs) const {
+        return change(rhs, [](auto& lhs, const auto& value) { lhs -= value; });
+    }
+    template <class U>
+    const vref& operator*=(const U& rhs) const {
+        return change(rhs, [](auto& lhs, const auto& value) { lhs *= value; });
+    }
+    template <class U>
+    const vref& operator/=(const U& rhs) const {
+        return change(rhs, [](auto& lhs, const auto& value) { lhs /= value; });
+    }
+    template <class U>
+    const vref& operator%=(const U& rhs) const {
+        return change(rhs, [](auto& lhs, const auto& value) { lhs %= value; });
+    }
+    template <class U>
+    const vref& operator&=(const U& rhs) const {
+        return change(rhs, [](auto& lhs, const auto& value) { lhs &= value; });
+    }
+    template <class U>
+    const vref& operator|=(const U& rhs) const {
+        return change(rhs, [](auto& lhs, const auto& value) { lhs |= value; });
+    }
+    template <class U>
+    const vref& operator^=(const U& rhs) const {
+        return change(rhs, [](auto& lhs, const auto& value) { lhs ^= value; });
+    }
+    template <class U>
+    const vref& operator<<=(const U& rhs) const {
+        return change(rhs, [](auto& lhs, const auto& value) { lhs <<= value; });
+    }
+    template <class U>
+    const vref& operator>>=(const U& rhs) const {
+        return change(rhs, [](auto& lhs, const auto& value) { lhs >>= value; });
+    }
+#pragma GCC diagnostic pop
+    const vref& operator++() const { return *this += 1; }
+    const vref& operator--() const { return *this -= 1; }
+    value_type operator++(int) const {
+        return step([](auto& object) { ++object; }, [](auto& object) { object += 1; });
+    }
+    value_type operator--(int) const {
+        return step([](auto& object) { --object; }, [](auto& object) { object -= 1; });
+    }
+
+    /// Exchanges the values, as `std::iter_swap` expects of a reference.
+    friend void swap(vref a, vref b) noexcept(Heap::nothrow_access)
+        requires(!std::is_const_v<T>)
+    {
+        const value_type value = a.get();
+        a = b.get();
+        b = value;
+    }
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wsign-compare"
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+    /// Compares the values, with each other or with anything that `T` compares with, as far as `T`
+    /// has the operator.
+    //
+    // No warnings: where `*p == 1` compares an unsigned with an int, the 1 is no longer seen to be
+    // a constant.
+    //
+    // The reference is deduced, so that nothing is asked of an expression without one: asking
+    // whether its parts compare would ask this again.
+    template <std::same_as<vref> Reference, class U>
+        requires requires(const value_type& x, const detail::referred<U>& y) { x == y; }
+    [[nodiscard]] friend bool operator==(const Reference& a, const U& b) {
+        return static_cast<bool>(a.get() == detail::value_of(b));
+    }
+    template <std::same_as<vref> Reference, class U>
+        requires requires(const value_type& x, const detail::referred<U>& y) { x <=> y; }
+    [[nodiscard]] friend auto operator<=>(const Reference& a, const U& b) {
+        return a.get() <=> detail::value_of(b);
+    }
+    // Types from before <=> have only these.
+    template <std::same_as<vref> Reference, class U>
+        requires requires(const value_type& x, const detail::referred<U>& y) { x < y; }
+    [[nodiscard]] friend bool operator<(const Reference& a, const U& b) {
+        return static_cast<bool>(a.get() < detail::value_of(b));
+    }
+    template <std::same_as<vref> Reference, class U>
+        requires requires(const value_type& x, const detail::referred<U>& y) { x > y; }
+    [[nodiscard]] friend bool operator>(const Reference& a, const U& b) {
+        return static_cast<bool>(a.get() > detail::value_of(b));
+    }
+    template <std::same_as<vref> Reference, class U>
+        requires requires(const value_type& x, const detail::referred<U>& y) { x <= y; }
+    [[nodiscard]] friend bool operator<=(const Reference& a, const U& b) {
+        return static_cast<bool>(a.get() <= detail::value_of(b));
+    }
+    template <std::same_as<vref> Reference, class U>
+        requires requires(const value_type& x, const detail::referred<U>& y) { x >= y; }
+    [[nodiscard]] friend bool operator>=(const Reference& a, const U& b) {
+        return static_cast<bool>(a.get() >= detail::value_of(b));
+    }
+    template <std::same_as<vref> Reference, class U>
+        requires(!detail::is_vref<U> && requires(const U& x, const value_type& y) { x < y; })
+    [[nodiscard]] friend bool operator<(const U& a, const Reference& b) {
+        return static_cast<bool>(a < b.get());
+    }
+    template <std::same_as<vref> Reference, class U>
+        requires(!detail::is_vref<U> && requires(const U& x, const value_type& y) { x > y; })
+    [[nodiscard]] friend bool operator>(const U& a, const Reference& b) {
+        return static_cast<bool>(a > b.get());
+    }
+    template <std::same_as<vref> Reference, class U>
+        requires(!detail::is_vref<U> && requires(const U& x, const value_type& y) { x <= y; })
+    [[nodiscard]] friend bool operator<=(const U& a, const Reference& b) {
+        return static_cast<bool>(a <= b.get());
+    }
+    template <std::same_as<vref> Reference, class U>
+        requires(!detail::is_vref<U> && requires(const U& x, const value_type& y) { x >= y; })
+    [[nodiscard]] friend bool operator>=(const U& a, const Reference& b) {
+        return static_cast<bool>(a >= b.get());
+    }
+#pragma GCC diagnostic pop
+
+private:
+    /// In place where the operator is the language's own; a class, on either side, may reach for
+    /// virtual memory itself, and move the page away.
+    template <class U, class Operation>
+    [[gnu::always_inline]] const vref& change(const U& rhs, Operation operation) const {
+        static_assert(!std::is_const_v<T>, "vref: assignment through a vptr<const T>");
+        const auto& value = detail::value_of(rhs);
+        if constexpr (std::is_arithmetic_v<value_type> &&
+                      std::is_scalar_v<std::remove_cvref_t<decltype(value)>>) {
+            Heap::current().template update<value_type>(
+                at_, [&](value_type& object) { operation(object, value); });
+        } else {
+            value_type object = get();
+            operation(object, value);
+            *this = object;
+        }
+        return *this;
+    }
+
+    /// As `change`, for a number or for a class; the value before it.
+    template <class OfNumber, class OfClass>
+    [[gnu::always_inline]] value_type step(OfNumber of_number, OfClass of_class) const {
+        static_assert(!std::is_const_v<T>, "vref: assignment through a vptr<const T>");
+        if constexpr (std::is_arithmetic_v<value_type>) {
+            value_type before{};
+            Heap::current().template update<value_type>(at_, [&](value_type& object) {
+                before = object;
+                of_number(object);
+            });
+            return before;
+        } else {
+            const value_type before = get();
+            value_type object = before;
+            of_class(object);
+            *this = object;
+            return before;
+        }
+    }
+
+    typename Heap::address_type at_;
+};
+
+} // namespace vmem
+
+// ========================================================================================
+// vmem/vptr.hpp
+#define VMEM_VPTR_HPP
+
+namespace vmem {
+
+namespace detail {
+
+/// What the iterator vocabulary of a `vptr<T>` is; nothing for void.
+template <class T, class Heap>
+struct vptr_types {
+    using value_type = std::remove_const_t<T>;
+    using reference = vref<T, Heap>;
+    using iterator_category = std::random_access_iterator_tag;
+    using iterator_concept = std::random_access_iterator_tag;
+};
+template <class T, class Heap>
+    requires std::is_void_v<T>
+struct vptr_types<T, Heap> {
+    using reference = void;
+};
+
+template <class From, class To>
+concept void_or_const_of =
+    std::is_convertible_v<From*, To*> &&
+    (std::is_void_v<To> || std::same_as<std::remove_const_t<To>, std::remove_const_t<From>>);
+
+} // namespace detail
+
+/// A pointer to a `T` in the virtual memory of `Heap`: an address and nothing else. Trivially
+/// copyable, may itself be stored in virtual memory, still valid after a restart. It behaves like a
+/// `T*` and is a random access iterator whose reference is the proxy `vref<T>`. Operators that fail
+/// (null, out of range, an I/O error) go to the heap's fault handler; `read` and `write` return the
+/// error.
+///
+/// Any access to a page that is not resident costs at most one storage write and one read.
+template <class T, class Heap>
+class vptr : public detail::vptr_types<T, Heap> {
+    static constexpr bool is_object = !std::is_void_v<T>;
+    /// Virtual memory may be larger than what the machine's own pointers reach.
+    using wide = std::conditional_t<(sizeof(typename Heap::address_type) > sizeof(std::size_t)),
+                                    typename Heap::address_type, std::size_t>;
+
+public:
+    using typename detail::vptr_types<T, Heap>::reference;
+    using heap_type = Heap;
+    using difference_type = std::ptrdiff_t;
+    using pointer = vptr;
+
+    /// Null.
+    constexpr vptr() noexcept = default;
+    constexpr vptr(std::nullptr_t) noexcept {}
+
+    /// As raw pointers convert: to const, and to void.
+    template <class U>
+        requires(!std::same_as<U, T> && detail::void_or_const_of<U, T>)
+    constexpr vptr(vptr<U, Heap> other) noexcept : at_(other.to_address()) {}
+
+    /// Precondition: `at` is an address of the heap's width.
+    [[nodiscard]] static constexpr vptr from_address(auto at) noexcept {
+        vptr p;
+        p.at_ = static_cast<decltype(at_)>(at);
+        return p;
+    }
+    /// The byte offset in virtual memory; 0 for null.
+    [[nodiscard]] constexpr auto to_address() const noexcept { return at_; }
+
+    [[nodiscard]] constexpr explicit operator bool() const noexcept { return at_ != 0; }
+
+    [[nodiscard, gnu::always_inline]] constexpr reference operator*() const noexcept
+        requires is_object
+    {
+        check_storable<T>();
+        return reference(at_);
+    }
+    [[nodiscard, gnu::always_inline]] constexpr reference
+    operator[](difference_type index) const noexcept
+        requires is_object
+    {
+        return *(*this + index);
+    }
+    /// The object, in RAM until the end of the full expression; each `->` of it occupies one frame.
+    [[nodiscard, gnu::always_inline]] auto operator->() const noexcept(Heap::nothrow_access)
+        requires is_object
+    {
+        check_storable<T>();
+        return arrow<T, Heap>(at_);
+    }
+
+    /// Pins the object for reading. Errors: null_pointer, out_of_range, misaligned, not_contiguous
+    /// (it straddles pages), no_free_frame, not_open, no_heap, the storage's.
+    [[nodiscard]] auto read() const
+        requires is_object
+    {
+        return pinned<const T>(1);
+    }
+    /// Pins the longest prefix of `count` elements that is contiguous in RAM; `size()` tells how
+    /// many.
+    [[nodiscard]] auto read(std::size_t count) const
+        requires is_object
+    {
+        return pinned<const T>(count);
+    }
+    /// Pins the object for writing too. Errors: as `read`.
+    [[nodiscard]] auto write() const
+        requires(is_object && !std::is_const_v<T>)
+    {
+        return pinned<T>(1);
+    }
+    [[nodiscard]] auto write(std::size_t count) const
+        requires(is_object && !std::is_const_v<T>)
+    {
+        return pinned<T>(count);
+    }
+
+    /// A pointer to a member: `p.member(&point::x)`. A member array gives a pointer to its first
+    /// element.
+    template <class Class, class Member>
+        requires std::derived_from<std::remove_const_t<T>, Class>
+    [[nodiscard]] auto member(Member Class::* which) const noexcept {
+        using element = std::remove_extent_t<Member>;
+        using target = std::conditional_t<std::is_const_v<T>, const element, element>;
+        // Only an address is formed, as offsetof would, which takes no pointer to member.
+        detail::raw_object<std::remove_const_t<T>> object;
+        const auto* const base = object.bytes().data();
+        const auto* const part = reinterpret_cast<const std::byte*>(&(object.get().*which));
+        return vptr<target, Heap>::from_address(at_ + static_cast<std::size_t>(part - base));
+    }
+
+    constexpr vptr& operator+=(difference_type count) noexcept
+        requires is_object
+    {
+        // Unsigned arithmetic wraps, so a negative count needs no branch.
+        at_ = static_cast<decltype(at_)>(at_ + static_cast<wide>(count) * sizeof(T));
+        return *this;
+    }
+    constexpr vptr& operator-=(difference_type count) noexcept
+        requires is_object
+    {
+        at_ = static_cast<decltype(at_)>(at_ - static_cast<wide>(count) * sizeof(T));
+        return *this;
+    }
+    constexpr vptr& operator++() noexcept
+        requires is_object
+    {
+        return *this += 1;
+    }
+    constexpr vptr& operator--() noexcept
+        requires is_object
+    {
+        return *this -= 1;
+    }
+    constexpr vptr operator++(int) noexcept
+        requires is_object
+    {
+        const vptr before = *this;
+        ++*this;
+        return before;
+    }
+    constexpr vptr operator--(int) noexcept
+        requires is_object
+    {
+        const vptr before = *this;
+        --*this;
+        return before;
+    }
+    [[nodiscard]] friend constexpr vptr operator+(vptr p, difference_type count) noexcept
+        requires is_object
+    {
+        return p += count;
+    }
+    [[nodiscard]] friend constexpr vptr operator+(difference_type count, vptr p) noexcept
+        requires is_object
+    {
+        return p += count;
+    }
+    [[nodiscard]] friend constexpr vptr operator-(vptr p, difference_type count) noexcept
+        requires is_object
+    {
+        return p -= count;
+    }
+    /// Elements between two pointers into one array.
+    [[nodiscard]] friend constexpr difference_type operator-(vptr a, vptr b) noexcept
+        requires is_object
+    {
+        using distance = std::make_signed_t<wide>;
+        const auto bytes = static_cast<distance>(wide{a.at_} - wide{b.at_});
+        return static_cast<difference_type>(bytes / static_cast<distance>(sizeof(T)));
+    }
+
+    [[nodiscard]] friend constexpr bool operator==(vptr a, vptr b) noexcept {
+        return a.at_ == b.at_;
+    }
+    [[nodiscard]] friend constexpr std::strong_ordering operator<=>(vptr a, vptr b) noexcept {
+        return a.at_ <=> b.at_;
+    }
+
+    /// Prints the address in hexadecimal, as a stream prints a raw pointer.
+    template <class Traits>
+    friend std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out,
+                                                        vptr p) {
+        char text[2 + 2 * sizeof(at_) + 1] = {'0', 'x'};
+        char* end = text + 2;
+        for (int shift = 8 * static_cast<int>(sizeof(at_)) - 4; shift >= 0; shift -= 4) {
+            const auto digit = (p.at_ >> shift) & 15;
+            if (digit != 0 || end != text + 2 || shift == 0) {
+                *end++ = "0123456789abcdef"[digit];
+            }
+        }
+        *end = '\0';
+        return out << static_cast<const char*>(text);
+    }
+
+private:
+    template <class U>
+    [[nodiscard]] result<pin<U, Heap>> pinned(std::size_t count) const {
+        check_storable<T>();
+        if (!Heap::alive()) {
+            return failure(errc::no_heap);
+        }
+        const auto held = Heap::current().template pin_elements<U>(at_, count);
+        if (!held) {
+            return failure(held.error());
+        }
+        return pin<U, Heap>(*held);
+    }
+
+    typename Heap::address_type at_ = 0;
+};
+
+/// Pointers of two heaps have nothing in common: compare values, or copy with vmem::memcpy.
+template <class T, class HeapA, class U, class HeapB>
+    requires(!std::same_as<HeapA, HeapB>)
+bool operator==(vptr<T, HeapA>, vptr<U, HeapB>) = delete;
+template <class T, class HeapA, class U, class HeapB>
+    requires(!std::same_as<HeapA, HeapB>)
+bool operator<=>(vptr<T, HeapA>, vptr<U, HeapB>) = delete;
+
+/// As the raw casts of the same names. Precondition: the object is of the type, or may be seen as
+/// such.
+template <class To, class From, class Heap>
+[[nodiscard]] constexpr vptr<To, Heap> static_pointer_cast(vptr<From, Heap> p) noexcept
+    requires requires(From* raw) { static_cast<To*>(raw); } &&
+             (std::is_void_v<From> || std::is_void_v<To> ||
+              std::same_as<std::remove_const_t<From>, std::remove_const_t<To>>)
+{
+    return vptr<To, Heap>::from_address(p.to_address());
+}
+template <class To, class From, class Heap>
+[[nodiscard]] constexpr vptr<To, Heap> reinterpret_pointer_cast(vptr<From, Heap> p) noexcept
+    requires(std::is_const_v<To> || !std::is_const_v<From>)
+{
+    return vptr<To, Heap>::from_address(p.to_address());
+}
+template <class To, class From, class Heap>
+[[nodiscard]] constexpr vptr<To, Heap> const_pointer_cast(vptr<From, Heap> p) noexcept
+    requires std::same_as<std::remove_const_t<To>, std::remove_const_t<From>>
+{
+    return vptr<To, Heap>::from_address(p.to_address());
+}
+
+} // namespace vmem
+
+template <class T, class Heap>
+struct std::hash<vmem::vptr<T, Heap>> {
+    [[nodiscard]] std::size_t operator()(vmem::vptr<T, Heap> p) const noexcept {
+        return std::hash<typename Heap::address_type>{}(p.to_address());
+    }
+};
+
+// What an algorithm that holds both a reference and a value may treat as one.
+template <class T, class Heap, template <class> class TQual, template <class> class UQual>
+struct std::basic_common_reference<vmem::vref<T, Heap>, std::remove_const_t<T>, TQual, UQual> {
+    using type = std::remove_const_t<T>;
+};
+template <class T, class Heap, template <class> class TQual, template <class> class UQual>
+struct std::basic_common_reference<std::remove_const_t<T>, vmem::vref<T, Heap>, TQual, UQual> {
+    using type = std::remove_const_t<T>;
+};
+template <class T, class HeapA, class U, class HeapB, template <class> class TQual,
+          template <class> class UQual>
+    requires(std::same_as<std::remove_const_t<T>, std::remove_const_t<U>> &&
+             !std::same_as<vmem::vref<T, HeapA>, vmem::vref<U, HeapB>>)
+struct std::basic_common_reference<vmem::vref<T, HeapA>, vmem::vref<U, HeapB>, TQual, UQual> {
+    using type = std::remove_const_t<T>;
+};
+
+// ========================================================================================
+// vmem/algorithm.hpp
+#define VMEM_ALGORITHM_HPP
+
+/// \file
+/// Algorithms for more elements than fit into RAM.
+namespace vmem {
+
+namespace detail {
+
+/// A residency that lends its frames, and reads and writes past them.
+template <class R>
+concept lends_frames = residency<R> && requires(R& r, std::size_t n, const pinned_bytes& loan,
+                                                address at, std::span<std::byte> out) {
+    { r.lend(n) } -> std::same_as<result<pinned_bytes>>;
+    { r.take_back(loan) } noexcept;
+    { r.read_around(at, out) } -> std::same_as<result<void>>;
+    { r.write_around(at, out) } -> std::same_as<result<void>>;
+};
+
+/// A sort of `n` elements at `at`, all of which has been checked.
+template <class T, class Heap, class Less>
+class sorter {
+    using residency = typename Heap::residency_type;
+    using merger = external_merge<residency, T, Less>;
+
+public:
+    sorter(address at, std::size_t n, Less& less) noexcept
+        : heap_(Heap::current()), at_(at), n_(n), less_(less) {}
+    sorter(const sorter&) = delete;
+    sorter& operator=(const sorter&) = delete;
+    ~sorter() {
+        return_loan();
+        static_cast<void>(heap_.deallocate(scratch_));
+    }
+
+    [[nodiscard]] result<void> run() {
+        residency& pages = heap_.residency();
+        const auto lent = pages.lend(most_frames(pages.unpinned_frames()));
+        if (!lent) {
+            return failure(lent.error());
+        }
+        loan_ = *lent;
+        merger passes(pages, loan_, at_, n_, less_);
+        const auto done = n_ <= passes.room() ? passes.make_runs(at_) : merge_runs(passes);
+        return_loan();
+        const auto freed = heap_.deallocate(std::exchange(scratch_, nullptr));
+        return done ? freed : done;
+    }
+
+private:
+    /// Frames to borrow: as many as help, and not all. The allocator needs one, and so may `less`.
+    [[nodiscard]] std::size_t most_frames(std::size_t unpinned) const noexcept {
+        const std::size_t page = residency::page_size;
+        const std::size_t left = unpinned - lesser(unpinned, 1 + unpinned / 16);
+        const std::size_t useful = (n_ * sizeof(T) + page / 2 - 1) / (page / 2);
+        return lesser(left, useful);
+    }
+
+    [[nodiscard]] result<void> merge_runs(merger& passes) {
+        const std::size_t most = passes.most_ways();
+        if (most < 2) {
+            return failure(errc::no_free_frame);
+        }
+        const auto other = make_scratch();
+        if (!other) {
+            return failure(other.error());
+        }
+        std::size_t stride = passes.run_stride();
+        std::size_t runs = passes.runs(stride);
+        std::size_t count = 1;
+        while (runs_after(count, most, runs) > 1) {
+            ++count;
+        }
+        // No more ways than the passes take: the fewer they are, the longer each transfer is.
+        std::size_t ways = 2;
+        while (runs_after(count, ways, runs) > 1) {
+            ++ways;
+        }
+        // The last pass must end where the elements were.
+        address from = count % 2 == 0 ? at_ : *other;
+        if (count == 1) {
+            passes.keep_last();
+        }
+        auto done = passes.make_runs(from);
+        for (; done && runs > 1; runs = runs_after(1, ways, runs)) {
+            const address to = from == at_ ? *other : at_;
+            done = passes.merge(from, to, stride, ways);
+            if (done) {
+                from = to;
+                stride *= ways;
+            } else if (to == at_) {
+                static_cast<void>(passes.rescue(from, at_));
+            }
+        }
+        return done;
+    }
+
+    [[nodiscard]] static std::size_t runs_after(std::size_t passes, std::size_t ways,
+                                                std::size_t runs) noexcept {
+        for (; passes != 0; --passes) {
+            runs = (runs + ways - 1) / ways;
+        }
+        return runs;
+    }
+
+    /// Room for a copy of the elements, that lies to the pages as they do.
+    [[nodiscard]] result<address> make_scratch() {
+        constexpr std::size_t page = residency::page_size;
+        const std::size_t bytes = n_ * sizeof(T);
+        if (bytes > (std::numeric_limits<std::size_t>::max)() - page) {
+            return failure(errc::out_of_memory);
+        }
+        const auto granted = heap_.template allocate<std::byte>(bytes + page);
+        if (!granted) {
+            return failure(granted.error());
+        }
+        scratch_ = *granted;
+        const address start = scratch_.to_address();
+        return start + ((at_ - start) & (page - 1));
+    }
+
+    void return_loan() noexcept {
+        if (loan_.size != 0) {
+            heap_.residency().take_back(loan_);
+            loan_.size = 0;
+        }
+    }
+
+    Heap& heap_;
+    address at_;
+    std::size_t n_;
+    Less& less_;
+    pinned_bytes loan_{};
+    vptr<std::byte, Heap> scratch_;
+};
+
+} // namespace detail
+
+/// Sorts the `n` elements at `p` by `less`, stably, in RAM that the frames of the heap give up for
+/// the time, all but one in sixteen and at least one, and not a byte more. An external merge sort
+/// (Knuth, TAOCP 3, 5.4): what the lent frames hold by half is sorted at once, and as many such
+/// runs are merged as there are pages lent. A pass reads and writes each element at most once, in
+/// the longest transfers there is RAM for, past the frames. Up to half of the lent RAM there is one
+/// pass; up to as many times that as there are pages lent there are two, and the heap must have
+/// room for a copy of the elements.
+///
+/// Errors: null_pointer, out_of_range, misaligned, not_open; no_free_frame unless RAM for three
+/// elements and some 150 bytes can be lent; those of `heap::allocate`; the storage's. Unless
+/// the storage fails twice, the elements then are all there, in any order.
+///
+/// `less` gets elements in RAM. It must not throw, and must not pin what it does not release; what
+/// it reads in virtual memory must not be the elements. No other thread may use the heap meanwhile,
+/// locking<> or not. O(n log n) comparisons.
+template <class T, class Heap, class Less = std::less<>>
+    requires(!std::is_const_v<T> && std::predicate<Less&, const T&, const T&>)
+[[nodiscard]] result<void> sort(vptr<T, Heap> p, std::size_t n, Less less = {}) {
+    check_storable<T>();
+    static_assert(detail::lends_frames<typename Heap::residency_type>,
+                  "sort: the heap's residency has no frames to lend; use paged<>");
+    if (n == 0) {
+        return {};
+    }
+    const address at = p.to_address();
+    const address most = (std::numeric_limits<address>::max)() / sizeof(T);
+    if (const auto valid =
+            Heap::current().residency().check(at, detail::lesser(most, n) * sizeof(T));
+        !valid) {
+        return valid;
+    }
+    if (at % alignof(T) != 0) {
+        return failure(errc::misaligned);
+    }
+    return n < 2 ? result<void>{} : detail::sorter<T, Heap, Less>(at, n, less).run();
+}
 
 } // namespace vmem
 
@@ -551,7 +2227,7 @@ public:
     void set_live(std::size_t at, unsigned order) const noexcept {
         group& flags = of(at);
         if (order < word_order) [[likely]] {
-            flags.live |= bit(at);
+            flags.live |= mask_of(at);
         } else {
             flags.pair |= large_mark | word{order} << large_shift;
         }
@@ -559,18 +2235,18 @@ public:
     void clear_live(std::size_t at, unsigned order) const noexcept {
         group& flags = of(at);
         if (order < word_order) [[likely]] {
-            flags.live &= ~bit(at);
+            flags.live &= ~mask_of(at);
         } else {
             flags.pair &= large_mark - 1;
         }
     }
 
     [[nodiscard]] bool pair(std::size_t right) const noexcept {
-        return (of(right).pair & bit(right)) != 0;
+        return (of(right).pair & mask_of(right)) != 0;
     }
     /// What the flag then is.
     bool toggle_pair(std::size_t right) const noexcept {
-        return ((of(right).pair ^= bit(right)) & bit(right)) != 0;
+        return ((of(right).pair ^= mask_of(right)) & mask_of(right)) != 0;
     }
 
     /// Whether `at` is where a live block of that order starts. Precondition: it is a multiple of
@@ -582,9 +2258,9 @@ public:
             return large_order(flags) == order;
         }
         const std::size_t size = std::size_t{1} << order;
-        const word within = bit(size) - 1;
+        const word within = mask_of(size) - 1;
         // The pair flag of its first granule is about this block and its buddy to the left.
-        const word seen = (flags.live | (flags.pair & ~bit(at))) >> (at % digits);
+        const word seen = (flags.live | (flags.pair & ~mask_of(at))) >> (at % digits);
         const bool divided = (seen >> size & within) != 0;
         return (seen & within) == 1 && ((at & size) != 0 || divided || at + 2 * size > end_);
     }
@@ -618,7 +2294,7 @@ public:
     }
 
 private:
-    [[nodiscard]] static constexpr word bit(std::size_t at) noexcept {
+    [[nodiscard]] static constexpr word mask_of(std::size_t at) noexcept {
         return word{1} << (at % digits);
     }
     [[nodiscard]] group& of(std::size_t at) const noexcept {
@@ -1243,130 +2919,6 @@ namespace detail {
 } // namespace vmem
 
 // ========================================================================================
-// vmem/storage/concept.hpp
-#define VMEM_STORAGE_CONCEPT_HPP
-
-/// \file
-/// Where do the bytes live? A storage is a fixed number of bytes at addresses `0..size()-1`.
-///
-/// The ordering contract, on which everything that survives a power cut is built:
-/// - `read` returns what the last successful `write` put there, synced or not.
-/// - Until `sync` returns, any write since the last `sync` may be lost, may land in any order
-///   relative to the others, and may be torn: any of its aligned units of
-///   `storage_traits<S>::atomic_write_size` bytes may be old or new.
-/// - After `sync` returned successfully, all earlier writes are durable.
-/// - A failed `write` leaves each byte of its range old or new, and touches no other byte.
-/// - A range that does not lie within `0..size()` is `errc::out_of_range` and nothing is
-///   transferred; an empty range within it succeeds and transfers nothing.
-namespace vmem {
-
-/// Granularity of a storage in bytes, each a power of two. Accesses must start at and span
-/// multiples of `read_size` / `write_size`, or may be `errc::misaligned`; `size()` is a multiple of
-/// both. Specialise `storage_traits`, or give the storage a `static constexpr storage_geometry
-/// geometry` member, where a device is not byte-addressable.
-struct storage_geometry {
-    std::size_t read_size = 1;
-    std::size_t write_size = 1;
-    /// 0 where the medium needs no erasing.
-    std::size_t erase_size = 0;
-    /// What a power cut cannot tear.
-    std::size_t atomic_write_size = 1;
-};
-
-/// The geometry of a storage: its own, or single bytes.
-template <class S>
-struct storage_traits {
-    static constexpr storage_geometry geometry = [] {
-        if constexpr (requires { storage_geometry{S::geometry}; }) {
-            return S::geometry;
-        } else {
-            return storage_geometry{};
-        }
-    }();
-    static constexpr std::size_t read_size = geometry.read_size;
-    static constexpr std::size_t write_size = geometry.write_size;
-    static constexpr std::size_t erase_size = geometry.erase_size;
-    static constexpr std::size_t atomic_write_size = geometry.atomic_write_size;
-};
-
-namespace detail {
-
-template <class S>
-concept has_storage_size = requires(const S& s) {
-    { s.size() } noexcept -> std::convertible_to<address>;
-};
-template <class S>
-concept has_storage_read = requires(S& s, address a, std::span<std::byte> out) {
-    { s.read(a, out) } -> std::same_as<result<void>>;
-};
-template <class S>
-concept has_storage_write = requires(S& s, address a, std::span<const std::byte> in) {
-    { s.write(a, in) } -> std::same_as<result<void>>;
-};
-template <class S>
-concept has_storage_sync = requires(S& s) {
-    { s.sync() } -> std::same_as<result<void>>;
-};
-
-} // namespace detail
-
-/// The four operations that every storage has; see the ordering contract above.
-template <class S>
-concept storage = detail::has_storage_size<S> && detail::has_storage_read<S> &&
-                  detail::has_storage_write<S> && detail::has_storage_sync<S>;
-
-/// A storage whose bytes are directly addressable: `data()` points at `size()` bytes.
-template <class S>
-concept memory_mapped_storage = storage<S> && requires(S& s) {
-    { s.data() } noexcept -> std::same_as<std::byte*>;
-};
-
-/// A storage whose size is known at compile time as `S::capacity` (bytes).
-template <class S>
-concept fixed_size_storage = storage<S> && requires {
-    requires !std::is_member_object_pointer_v<decltype(&S::capacity)>;
-    typename std::integral_constant<address, S::capacity>;
-    requires std::integral_constant<address, S::capacity>::value > 0;
-};
-
-/// Names each member that `S` lacks, one sentence each, on every compiler. Called in the body of
-/// each template that takes a storage.
-template <class S>
-consteval void check_storage() {
-    static_assert(detail::has_storage_size<S>,
-                  "storage: missing 'address size() const noexcept', the number of bytes it holds");
-    static_assert(detail::has_storage_read<S>,
-                  "storage: missing 'result<void> read(address, std::span<std::byte>)'");
-    static_assert(detail::has_storage_write<S>,
-                  "storage: missing 'result<void> write(address, std::span<const std::byte>)'");
-    static_assert(
-        detail::has_storage_sync<S>,
-        "storage: missing 'result<void> sync()'; return {} where writes are durable at once");
-}
-
-/// The smallest thing that is a storage: a model to copy from, never called.
-struct storage_archetype {
-    [[nodiscard]] address size() const noexcept;
-    [[nodiscard]] result<void> read(address from, std::span<std::byte> out);
-    [[nodiscard]] result<void> write(address to, std::span<const std::byte> in);
-    [[nodiscard]] result<void> sync();
-};
-static_assert(storage<storage_archetype>);
-
-namespace detail {
-
-/// The range check that every storage starts with. Does not overflow.
-[[nodiscard]] constexpr result<void> check_range(address size, address at, address count) noexcept {
-    if (at > size || count > size - at) {
-        return failure(errc::out_of_range);
-    }
-    return {};
-}
-
-} // namespace detail
-} // namespace vmem
-
-// ========================================================================================
 // vmem/allocator/nonresident_concept.hpp
 #define VMEM_ALLOCATOR_NONRESIDENT_CONCEPT_HPP
 
@@ -1638,17 +3190,17 @@ struct bit_codes {
         return static_cast<unsigned>(leaf >> leaves_per_byte_shift) % group_bytes;
     }
     [[nodiscard]] static constexpr unsigned span_at(const group_image& in, address leaf) noexcept {
-        return (in[byte_of(leaf)] & bit(leaf)) != std::byte{0} ? 1 : 0;
+        return (in[byte_of(leaf)] & mask_of(leaf)) != std::byte{0} ? 1 : 0;
     }
     static constexpr void put(group_image& in, address leaf, unsigned) noexcept {
-        in[byte_of(leaf)] |= bit(leaf);
+        in[byte_of(leaf)] |= mask_of(leaf);
     }
     static constexpr void clear(group_image& in, address leaf, unsigned) noexcept {
-        in[byte_of(leaf)] &= ~bit(leaf);
+        in[byte_of(leaf)] &= ~mask_of(leaf);
     }
 
 private:
-    [[nodiscard]] static constexpr std::byte bit(address leaf) noexcept {
+    [[nodiscard]] static constexpr std::byte mask_of(address leaf) noexcept {
         return static_cast<std::byte>(1U << leaf % 8);
     }
 };
@@ -3911,15 +5463,15 @@ public:
 
     /// Whether a live block starts at `at`.
     [[nodiscard]] bool live(std::size_t at) const noexcept { return is_set(of(at).live, at); }
-    void set_live(std::size_t at) const noexcept { of(at).live |= bit(at); }
-    void clear_live(std::size_t at) const noexcept { of(at).live &= ~bit(at); }
+    void set_live(std::size_t at) const noexcept { of(at).live |= mask_of(at); }
+    void clear_live(std::size_t at) const noexcept { of(at).live &= ~mask_of(at); }
 
     /// Whether a free block ends right before `at`.
     [[nodiscard]] bool after_free(std::size_t at) const noexcept {
         return is_set(of(at).after_free, at);
     }
-    void set_after_free(std::size_t at) const noexcept { of(at).after_free |= bit(at); }
-    void clear_after_free(std::size_t at) const noexcept { of(at).after_free &= ~bit(at); }
+    void set_after_free(std::size_t at) const noexcept { of(at).after_free |= mask_of(at); }
+    void clear_after_free(std::size_t at) const noexcept { of(at).after_free &= ~mask_of(at); }
 
     /// The first granule from `at` on that has a flag. Precondition: there is one.
     [[nodiscard]] std::size_t next(std::size_t at) const noexcept {
@@ -3933,7 +5485,7 @@ public:
     }
 
 private:
-    [[nodiscard]] static constexpr std::uint32_t bit(std::size_t at) noexcept {
+    [[nodiscard]] static constexpr std::uint32_t mask_of(std::size_t at) noexcept {
         return std::uint32_t{1} << (at % per_group);
     }
     /// Shifted to the right, a flag is one instruction where a processor has one for that.
@@ -4703,316 +6255,6 @@ static_assert(ram_allocator<tlsf_allocator<0x10000>>);
 } // namespace vmem
 
 // ========================================================================================
-// vmem/fwd.hpp
-#define VMEM_FWD_HPP
-
-/// \file
-/// Names only, for headers that mention vmem's types without using them.
-namespace vmem {
-
-template <class Storage, class Residency, class Allocator, class... Policies>
-class heap;
-
-template <class T, class Heap>
-class vptr;
-
-template <class T, class Heap>
-class vref;
-
-template <class T, class Heap>
-class pin;
-
-template <class T, class Heap>
-class unique_vptr;
-
-template <class T, class Heap>
-class any_ptr;
-
-} // namespace vmem
-
-// ========================================================================================
-// vmem/storable.hpp
-#define VMEM_STORABLE_HPP
-
-namespace vmem {
-
-/// Opt-in for types that are not trivially copyable and may live in virtual memory all the same: a
-/// copy of their bytes, taken at any time and put back at another raw address, must be the same
-/// object. Specialise it to `true` for a type that holds no raw pointer into itself or into RAM.
-template <class T>
-inline constexpr bool enable_storable = false;
-
-/// Types that may live in virtual memory.
-template <class T>
-concept storable = std::is_object_v<T> && !std::is_array_v<T> && !std::is_volatile_v<T> &&
-                   (std::is_trivially_copyable_v<std::remove_const_t<T>> ||
-                    enable_storable<std::remove_const_t<T>>);
-
-/// States the reason where a `T` is not storable.
-template <class T>
-consteval void check_storable() {
-    static_assert(
-        storable<T>,
-        "storable: T must be trivially copyable to live in virtual memory; if a copy of its "
-        "bytes is as good as the object, specialise vmem::enable_storable<T> to true");
-}
-
-} // namespace vmem
-
-// ========================================================================================
-// vmem/vref.hpp
-#define VMEM_VREF_HPP
-
-namespace vmem {
-
-namespace detail {
-
-template <class X>
-inline constexpr bool is_vref = false;
-template <class T, class Heap>
-inline constexpr bool is_vref<vref<T, Heap>> = true;
-
-/// The type of what `value_of` gives.
-template <class X>
-struct referred_type {
-    using type = X;
-};
-template <class X>
-    requires is_vref<X>
-struct referred_type<X> {
-    using type = typename X::value_type;
-};
-template <class X>
-using referred = typename referred_type<X>::type;
-
-/// The value behind a reference, so that an argument is fetched before its target is touched.
-template <class X>
-[[nodiscard, gnu::always_inline]] constexpr decltype(auto) value_of(const X& x) {
-    if constexpr (is_vref<X>) {
-        return x.get();
-    } else {
-        return (x);
-    }
-}
-
-} // namespace detail
-
-/// A reference to a `T` in virtual memory, what `*p` and `p[i]` are: converts to `T`, assigns
-/// through, and has the compound operators of `T`. `auto x = *p` is another reference; write `int x
-/// = *p` or `auto x = (*p).get()` for the value. Failing accesses go to the heap's fault handler.
-template <class T, class Heap>
-class vref {
-public:
-    using value_type = std::remove_const_t<T>;
-
-    vref(const vref&) = default;
-    constexpr explicit vref(typename Heap::address_type at) noexcept : at_(at) {}
-
-    /// A copy of the object. Resident: O(1).
-    [[nodiscard, gnu::always_inline]] value_type get() const noexcept(Heap::nothrow_access) {
-        return Heap::current().template load<value_type>(at_);
-    }
-    [[gnu::always_inline]] operator value_type() const noexcept(Heap::nothrow_access) {
-        return get();
-    }
-
-    [[nodiscard]] constexpr vptr<T, Heap> operator&() const noexcept {
-        return vptr<T, Heap>::from_address(at_);
-    }
-
-    [[gnu::always_inline]] const vref& operator=(const value_type& value) const
-        noexcept(Heap::nothrow_access)
-        requires(!std::is_const_v<T>)
-    {
-        Heap::current().template store<value_type>(at_, value);
-        return *this;
-    }
-    [[gnu::always_inline]] const vref& operator=(const vref& other) const
-        noexcept(Heap::nothrow_access)
-        requires(!std::is_const_v<T>)
-    {
-        return *this = other.get();
-    }
-    /// A `vptr<const T>` reads only.
-    const vref& operator=(const value_type& value) const
-        requires std::is_const_v<T>
-    = delete;
-
-    // `T op= U` narrows exactly as it does on a `T` in RAM; the warning is for the caller's own
-    // code.
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wconversion"
-#pragma GCC diagnostic ignored "-Wfloat-conversion"
-#pragma GCC diagnostic ignored "-Wsign-conversion"
-    template <class U>
-    const vref& operator+=(const U& rhs) const {
-        return change(rhs, [](auto& lhs, const auto& value) { lhs += value; });
-    }
-    template <class U>
-    const vref& operator-=(const U& rhs) const {
-        return change(rhs, [](auto& lhs, const auto& value) { lhs -= value; });
-    }
-    template <class U>
-    const vref& operator*=(const U& rhs) const {
-        return change(rhs, [](auto& lhs, const auto& value) { lhs *= value; });
-    }
-    template <class U>
-    const vref& operator/=(const U& rhs) const {
-        return change(rhs, [](auto& lhs, const auto& value) { lhs /= value; });
-    }
-    template <class U>
-    const vref& operator%=(const U& rhs) const {
-        return change(rhs, [](auto& lhs, const auto& value) { lhs %= value; });
-    }
-    template <class U>
-    const vref& operator&=(const U& rhs) const {
-        return change(rhs, [](auto& lhs, const auto& value) { lhs &= value; });
-    }
-    template <class U>
-    const vref& operator|=(const U& rhs) const {
-        return change(rhs, [](auto& lhs, const auto& value) { lhs |= value; });
-    }
-    template <class U>
-    const vref& operator^=(const U& rhs) const {
-        return change(rhs, [](auto& lhs, const auto& value) { lhs ^= value; });
-    }
-    template <class U>
-    const vref& operator<<=(const U& rhs) const {
-        return change(rhs, [](auto& lhs, const auto& value) { lhs <<= value; });
-    }
-    template <class U>
-    const vref& operator>>=(const U& rhs) const {
-        return change(rhs, [](auto& lhs, const auto& value) { lhs >>= value; });
-    }
-#pragma GCC diagnostic pop
-    const vref& operator++() const { return *this += 1; }
-    const vref& operator--() const { return *this -= 1; }
-    value_type operator++(int) const {
-        return step([](auto& object) { ++object; }, [](auto& object) { object += 1; });
-    }
-    value_type operator--(int) const {
-        return step([](auto& object) { --object; }, [](auto& object) { object -= 1; });
-    }
-
-    /// Exchanges the values, as `std::iter_swap` expects of a reference.
-    friend void swap(vref a, vref b) noexcept(Heap::nothrow_access)
-        requires(!std::is_const_v<T>)
-    {
-        const value_type value = a.get();
-        a = b.get();
-        b = value;
-    }
-
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wconversion"
-#pragma GCC diagnostic ignored "-Wsign-compare"
-#pragma GCC diagnostic ignored "-Wsign-conversion"
-    /// Compares the values, with each other or with anything that `T` compares with, as far as `T`
-    /// has the operator.
-    //
-    // No warnings: where `*p == 1` compares an unsigned with an int, the 1 is no longer seen to be
-    // a constant.
-    //
-    // The reference is deduced, so that nothing is asked of an expression without one: asking
-    // whether its parts compare would ask this again.
-    template <std::same_as<vref> Reference, class U>
-        requires requires(const value_type& x, const detail::referred<U>& y) { x == y; }
-    [[nodiscard]] friend bool operator==(const Reference& a, const U& b) {
-        return static_cast<bool>(a.get() == detail::value_of(b));
-    }
-    template <std::same_as<vref> Reference, class U>
-        requires requires(const value_type& x, const detail::referred<U>& y) { x <=> y; }
-    [[nodiscard]] friend auto operator<=>(const Reference& a, const U& b) {
-        return a.get() <=> detail::value_of(b);
-    }
-    // Types from before <=> have only these.
-    template <std::same_as<vref> Reference, class U>
-        requires requires(const value_type& x, const detail::referred<U>& y) { x < y; }
-    [[nodiscard]] friend bool operator<(const Reference& a, const U& b) {
-        return static_cast<bool>(a.get() < detail::value_of(b));
-    }
-    template <std::same_as<vref> Reference, class U>
-        requires requires(const value_type& x, const detail::referred<U>& y) { x > y; }
-    [[nodiscard]] friend bool operator>(const Reference& a, const U& b) {
-        return static_cast<bool>(a.get() > detail::value_of(b));
-    }
-    template <std::same_as<vref> Reference, class U>
-        requires requires(const value_type& x, const detail::referred<U>& y) { x <= y; }
-    [[nodiscard]] friend bool operator<=(const Reference& a, const U& b) {
-        return static_cast<bool>(a.get() <= detail::value_of(b));
-    }
-    template <std::same_as<vref> Reference, class U>
-        requires requires(const value_type& x, const detail::referred<U>& y) { x >= y; }
-    [[nodiscard]] friend bool operator>=(const Reference& a, const U& b) {
-        return static_cast<bool>(a.get() >= detail::value_of(b));
-    }
-    template <std::same_as<vref> Reference, class U>
-        requires(!detail::is_vref<U> && requires(const U& x, const value_type& y) { x < y; })
-    [[nodiscard]] friend bool operator<(const U& a, const Reference& b) {
-        return static_cast<bool>(a < b.get());
-    }
-    template <std::same_as<vref> Reference, class U>
-        requires(!detail::is_vref<U> && requires(const U& x, const value_type& y) { x > y; })
-    [[nodiscard]] friend bool operator>(const U& a, const Reference& b) {
-        return static_cast<bool>(a > b.get());
-    }
-    template <std::same_as<vref> Reference, class U>
-        requires(!detail::is_vref<U> && requires(const U& x, const value_type& y) { x <= y; })
-    [[nodiscard]] friend bool operator<=(const U& a, const Reference& b) {
-        return static_cast<bool>(a <= b.get());
-    }
-    template <std::same_as<vref> Reference, class U>
-        requires(!detail::is_vref<U> && requires(const U& x, const value_type& y) { x >= y; })
-    [[nodiscard]] friend bool operator>=(const U& a, const Reference& b) {
-        return static_cast<bool>(a >= b.get());
-    }
-#pragma GCC diagnostic pop
-
-private:
-    /// In place where the operator is the language's own; a class, on either side, may reach for
-    /// virtual memory itself, and move the page away.
-    template <class U, class Operation>
-    [[gnu::always_inline]] const vref& change(const U& rhs, Operation operation) const {
-        static_assert(!std::is_const_v<T>, "vref: assignment through a vptr<const T>");
-        const auto& value = detail::value_of(rhs);
-        if constexpr (std::is_arithmetic_v<value_type> &&
-                      std::is_scalar_v<std::remove_cvref_t<decltype(value)>>) {
-            Heap::current().template update<value_type>(
-                at_, [&](value_type& object) { operation(object, value); });
-        } else {
-            value_type object = get();
-            operation(object, value);
-            *this = object;
-        }
-        return *this;
-    }
-
-    /// As `change`, for a number or for a class; the value before it.
-    template <class OfNumber, class OfClass>
-    [[gnu::always_inline]] value_type step(OfNumber of_number, OfClass of_class) const {
-        static_assert(!std::is_const_v<T>, "vref: assignment through a vptr<const T>");
-        if constexpr (std::is_arithmetic_v<value_type>) {
-            value_type before{};
-            Heap::current().template update<value_type>(at_, [&](value_type& object) {
-                before = object;
-                of_number(object);
-            });
-            return before;
-        } else {
-            const value_type before = get();
-            value_type object = before;
-            of_class(object);
-            *this = object;
-            return before;
-        }
-    }
-
-    typename Heap::address_type at_;
-};
-
-} // namespace vmem
-
-// ========================================================================================
 // vmem/detail/reference_operators.hpp
 #define VMEM_DETAIL_REFERENCE_OPERATORS_HPP
 
@@ -5255,565 +6497,6 @@ template <class A, class B, template <class> class TQual, template <class> class
     requires vmem::detail::other_reference<A, B>
 struct std::basic_common_reference<A, B, TQual, UQual> {
     using type = typename A::value_type;
-};
-
-// ========================================================================================
-// vmem/residency/concept.hpp
-#define VMEM_RESIDENCY_CONCEPT_HPP
-
-/// \file
-/// Which bytes are in RAM? A residency keeps a part of a storage in RAM and is itself a storage:
-/// reading and writing through it gives the same bytes, sooner. `heap<>` names a residency by a
-/// descriptor such as `paged<512, 8>`, whose `bind` makes the class for a storage and an address
-/// type.
-namespace vmem {
-
-/// What a caller means to do with bytes it asks for.
-enum class access : bool { read, write };
-
-/// A pinned stretch of RAM: `data[0..size)` stays where it is until `unpin(slot)`.
-struct pinned_bytes {
-    std::byte* data;
-    /// Bytes; at least 1.
-    std::size_t size;
-    /// Which pin count to give back.
-    std::size_t slot;
-};
-
-/// Which bytes of an object: `[offset, offset + size)`.
-struct object_part {
-    std::size_t offset;
-    std::size_t size;
-};
-
-/// What is known of an object.
-struct object_state {
-    bool resident = false;
-    /// Some of it is unsaved.
-    bool dirty = false;
-    bool pinned = false;
-};
-
-/// Counted when the heap has `statistics<true>`.
-struct paging_statistics {
-    /// Look-ups of an address, each one element or one contiguous run.
-    std::uint64_t accesses = 0;
-    /// Pages read from storage.
-    std::uint64_t page_ins = 0;
-    /// Pages of which a part was written to storage.
-    std::uint64_t write_backs = 0;
-    std::uint64_t bytes_read = 0;
-    std::uint64_t bytes_written = 0;
-};
-
-namespace detail {
-
-template <class R>
-concept has_start = requires(R& r, address end) {
-    { r.start(end) } -> std::same_as<result<void>>;
-    { r.stop() } noexcept;
-};
-template <class R>
-concept has_pin = requires(R& r, address a, std::size_t n, std::size_t slot) {
-    { r.pin(a, n, n, access::read) } -> std::same_as<result<pinned_bytes>>;
-    { r.unpin(slot) } noexcept;
-};
-template <class R>
-concept has_copy = requires(R& r, address a, std::size_t n, const pinned_bytes& copy) {
-    { r.copy_out(a, n) } -> std::same_as<result<pinned_bytes>>;
-    { r.put_back(copy, a) } -> std::same_as<result<void>>;
-    { r.discard(copy) } noexcept;
-};
-template <class R>
-concept has_reserved = requires(R& r, std::span<std::byte> out, std::span<const std::byte> in) {
-    { r.read_reserved(out) } -> std::same_as<result<void>>;
-    { r.write_reserved(in) } -> std::same_as<result<void>>;
-};
-
-} // namespace detail
-
-/// A bound residency: a storage that can start over, pin bytes in RAM, and transfer its reserved
-/// first page, which holds the superblock and is never visible to a virtual pointer.
-template <class R>
-concept residency = storage<R> && detail::has_start<R> && detail::has_pin<R> &&
-                    detail::has_copy<R> && detail::has_reserved<R>;
-
-/// A residency that keeps whole objects in slots, can save all of them from an interrupt, and lets
-/// the allocator's state pass by. See `object_cache`.
-template <class R>
-concept object_residency = residency<R> && requires(R& r) {
-    r.critical();
-    r.medium();
-    { r.persist() } -> std::same_as<result<void>>;
-};
-
-/// Names each member that a bound residency lacks.
-template <class R>
-consteval void check_residency() {
-    check_storage<R>();
-    static_assert(
-        detail::has_start<R>,
-        "residency: missing 'result<void> start(address end)', which drops all RAM copies "
-        "and serves addresses below end, or 'void stop() noexcept'");
-    static_assert(
-        detail::has_pin<R>,
-        "residency: missing 'result<pinned_bytes> pin(address, std::size_t count, std::size_t "
-        "unit, access)' or "
-        "'void unpin(std::size_t slot) noexcept'");
-    static_assert(detail::has_copy<R>,
-                  "residency: missing 'result<pinned_bytes> copy_out(address, std::size_t)', "
-                  "'result<void> put_back(const pinned_bytes&, address)' or 'void discard(const "
-                  "pinned_bytes&) noexcept'");
-    static_assert(detail::has_reserved<R>,
-                  "residency: missing 'read_reserved(std::span<std::byte>)' or "
-                  "'write_reserved(std::span<const std::byte>)', each returning result<void>");
-}
-
-} // namespace vmem
-
-// ========================================================================================
-// vmem/arrow.hpp
-#define VMEM_ARROW_HPP
-
-namespace vmem {
-
-/// What `p->` is until the end of the full expression: the object, pinned in its frame, so that two
-/// of them in one expression do not evict each other. Each holds one frame. An object that
-/// straddles two pages, or is misaligned, is copied to a frame of its own, and back unless it is
-/// const. With a const `T` nothing becomes dirty.
-template <class T, class Heap>
-class [[nodiscard]] arrow {
-    static_assert(sizeof(T) <= Heap::residency_type::page_size,
-                  "vptr: T is larger than a page, so '->' has no place to show it whole; use "
-                  "member(), or larger pages");
-    using address_type = typename Heap::address_type;
-
-public:
-    [[gnu::always_inline]] explicit arrow(address_type at) noexcept(Heap::nothrow_access)
-        : at_(at), object_(Heap::current().template pin_resident<T>(at, slot_)) {
-        if (object_ == nullptr) [[unlikely]] {
-            const pinned_bytes held = fetch(at);
-            object_ = reinterpret_cast<T*>(held.data);
-            slot_ = held.slot;
-        }
-    }
-    [[gnu::always_inline]] ~arrow() noexcept(Heap::nothrow_access) {
-        if ((slot_ & copied) != 0) [[unlikely]] {
-            finish(reinterpret_cast<std::byte*>(const_cast<std::remove_const_t<T>*>(object_)),
-                   slot_, at_);
-        } else {
-            Heap::current().unpin(slot_);
-        }
-    }
-    arrow(const arrow&) = delete;
-    arrow& operator=(const arrow&) = delete;
-
-    [[nodiscard, gnu::always_inline]] T* operator->() const noexcept { return object_; }
-
-private:
-    /// Set in a slot that holds a copy.
-    static constexpr std::size_t copied = ~(static_cast<std::size_t>(-1) >> 1);
-
-    [[nodiscard, gnu::noinline, gnu::cold]] static pinned_bytes
-    fetch(address_type at) noexcept(Heap::nothrow_access) {
-        Heap& heap = Heap::current();
-        auto held = heap.template pin_elements<T>(at, 1);
-        if (!held && (held.error() == errc::not_contiguous || held.error() == errc::misaligned)) {
-            held = heap.copy_out(at, sizeof(T));
-            if (held) {
-                held->slot |= copied;
-            }
-        }
-        if (!held) {
-            Heap::fault(held.error(), at);
-        }
-        return *held;
-    }
-
-    [[gnu::noinline, gnu::cold]] static void
-    finish(std::byte* data, std::size_t slot, address_type at) noexcept(Heap::nothrow_access) {
-        const pinned_bytes copy{.data = data, .size = sizeof(T), .slot = slot & ~copied};
-        if constexpr (std::is_const_v<T>) {
-            Heap::current().discard(copy);
-        } else if (const auto written = Heap::current().put_back(copy, at); !written) {
-            Heap::fault(written.error(), at);
-        }
-    }
-
-    address_type at_;
-    std::size_t slot_ = 0;
-    T* object_;
-};
-
-} // namespace vmem
-
-// ========================================================================================
-// vmem/detail/raw_object.hpp
-#define VMEM_DETAIL_RAW_OBJECT_HPP
-
-namespace vmem::detail {
-
-/// Room for the bytes of a `T`, copied from virtual memory: `T` needs no default constructor, and
-/// no constructor or destructor runs.
-template <class T>
-class raw_object {
-public:
-    [[nodiscard]] std::span<std::byte> bytes() noexcept { return bytes_; }
-    [[nodiscard]] T& get() noexcept { return *reinterpret_cast<T*>(bytes_); }
-
-private:
-    alignas(T) std::byte bytes_[sizeof(T)];
-};
-
-} // namespace vmem::detail
-
-// ========================================================================================
-// vmem/pin.hpp
-#define VMEM_PIN_HPP
-
-namespace vmem {
-
-/// Guarantees that one or more consecutive `T` stay in RAM, at one raw address, while it lives. A
-/// `pin<const T>` reads; a `pin<T>` may also write, and its elements are saved when their page
-/// leaves RAM. A contiguous range at raw-pointer speed. It occupies a frame: release it soon. Made
-/// by `vptr::read` and `vptr::write`.
-template <class T, class Heap>
-class [[nodiscard]] pin {
-public:
-    using element_type = T;
-    using iterator = T*;
-
-    /// Holds nothing.
-    constexpr pin() noexcept = default;
-    /// Takes over a pin that the heap's residency gave.
-    explicit pin(pinned_bytes held) noexcept
-        : data_(reinterpret_cast<T*>(held.data)), size_(held.size / sizeof(T)), slot_(held.slot) {}
-    pin(pin&& other) noexcept
-        : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)),
-          slot_(other.slot_) {}
-    pin& operator=(pin&& other) noexcept {
-        pin taken(std::move(other));
-        std::swap(data_, taken.data_);
-        std::swap(size_, taken.size_);
-        std::swap(slot_, taken.slot_);
-        return *this;
-    }
-    ~pin() { release(); }
-
-    /// Lets the elements leave RAM again; then the pin holds nothing. O(1), no I/O.
-    void release() noexcept {
-        if (data_ != nullptr) {
-            Heap::current().unpin(slot_);
-            data_ = nullptr;
-            size_ = 0;
-        }
-    }
-
-    [[nodiscard]] constexpr explicit operator bool() const noexcept { return data_ != nullptr; }
-    [[nodiscard]] constexpr T* data() const noexcept { return data_; }
-    /// Elements.
-    [[nodiscard]] constexpr std::size_t size() const noexcept { return size_; }
-    [[nodiscard]] constexpr bool empty() const noexcept { return size_ == 0; }
-    [[nodiscard]] constexpr T* begin() const noexcept { return data_; }
-    [[nodiscard]] constexpr T* end() const noexcept { return data_ + size_; }
-    // Precondition of the following: the pin holds something, and index < size().
-    [[nodiscard]] constexpr T& operator*() const noexcept { return *data_; }
-    [[nodiscard]] constexpr T* operator->() const noexcept { return data_; }
-    [[nodiscard]] constexpr T& operator[](std::size_t index) const noexcept { return data_[index]; }
-
-private:
-    T* data_ = nullptr;
-    std::size_t size_ = 0;
-    std::size_t slot_ = 0;
-};
-
-} // namespace vmem
-
-// ========================================================================================
-// vmem/vptr.hpp
-#define VMEM_VPTR_HPP
-
-namespace vmem {
-
-namespace detail {
-
-/// What the iterator vocabulary of a `vptr<T>` is; nothing for void.
-template <class T, class Heap>
-struct vptr_types {
-    using value_type = std::remove_const_t<T>;
-    using reference = vref<T, Heap>;
-    using iterator_category = std::random_access_iterator_tag;
-    using iterator_concept = std::random_access_iterator_tag;
-};
-template <class T, class Heap>
-    requires std::is_void_v<T>
-struct vptr_types<T, Heap> {
-    using reference = void;
-};
-
-template <class From, class To>
-concept void_or_const_of =
-    std::is_convertible_v<From*, To*> &&
-    (std::is_void_v<To> || std::same_as<std::remove_const_t<To>, std::remove_const_t<From>>);
-
-} // namespace detail
-
-/// A pointer to a `T` in the virtual memory of `Heap`: an address and nothing else. Trivially
-/// copyable, may itself be stored in virtual memory, still valid after a restart. It behaves like a
-/// `T*` and is a random access iterator whose reference is the proxy `vref<T>`. Operators that fail
-/// (null, out of range, an I/O error) go to the heap's fault handler; `read` and `write` return the
-/// error.
-///
-/// Any access to a page that is not resident costs at most one storage write and one read.
-template <class T, class Heap>
-class vptr : public detail::vptr_types<T, Heap> {
-    static constexpr bool is_object = !std::is_void_v<T>;
-    /// Virtual memory may be larger than what the machine's own pointers reach.
-    using wide = std::conditional_t<(sizeof(typename Heap::address_type) > sizeof(std::size_t)),
-                                    typename Heap::address_type, std::size_t>;
-
-public:
-    using typename detail::vptr_types<T, Heap>::reference;
-    using heap_type = Heap;
-    using difference_type = std::ptrdiff_t;
-    using pointer = vptr;
-
-    /// Null.
-    constexpr vptr() noexcept = default;
-    constexpr vptr(std::nullptr_t) noexcept {}
-
-    /// As raw pointers convert: to const, and to void.
-    template <class U>
-        requires(!std::same_as<U, T> && detail::void_or_const_of<U, T>)
-    constexpr vptr(vptr<U, Heap> other) noexcept : at_(other.to_address()) {}
-
-    /// Precondition: `at` is an address of the heap's width.
-    [[nodiscard]] static constexpr vptr from_address(auto at) noexcept {
-        vptr p;
-        p.at_ = static_cast<decltype(at_)>(at);
-        return p;
-    }
-    /// The byte offset in virtual memory; 0 for null.
-    [[nodiscard]] constexpr auto to_address() const noexcept { return at_; }
-
-    [[nodiscard]] constexpr explicit operator bool() const noexcept { return at_ != 0; }
-
-    [[nodiscard, gnu::always_inline]] constexpr reference operator*() const noexcept
-        requires is_object
-    {
-        check_storable<T>();
-        return reference(at_);
-    }
-    [[nodiscard, gnu::always_inline]] constexpr reference
-    operator[](difference_type index) const noexcept
-        requires is_object
-    {
-        return *(*this + index);
-    }
-    /// The object, in RAM until the end of the full expression; each `->` of it occupies one frame.
-    [[nodiscard, gnu::always_inline]] auto operator->() const noexcept(Heap::nothrow_access)
-        requires is_object
-    {
-        check_storable<T>();
-        return arrow<T, Heap>(at_);
-    }
-
-    /// Pins the object for reading. Errors: null_pointer, out_of_range, misaligned, not_contiguous
-    /// (it straddles pages), no_free_frame, not_open, no_heap, the storage's.
-    [[nodiscard]] auto read() const
-        requires is_object
-    {
-        return pinned<const T>(1);
-    }
-    /// Pins the longest prefix of `count` elements that is contiguous in RAM; `size()` tells how
-    /// many.
-    [[nodiscard]] auto read(std::size_t count) const
-        requires is_object
-    {
-        return pinned<const T>(count);
-    }
-    /// Pins the object for writing too. Errors: as `read`.
-    [[nodiscard]] auto write() const
-        requires(is_object && !std::is_const_v<T>)
-    {
-        return pinned<T>(1);
-    }
-    [[nodiscard]] auto write(std::size_t count) const
-        requires(is_object && !std::is_const_v<T>)
-    {
-        return pinned<T>(count);
-    }
-
-    /// A pointer to a member: `p.member(&point::x)`. A member array gives a pointer to its first
-    /// element.
-    template <class Class, class Member>
-        requires std::derived_from<std::remove_const_t<T>, Class>
-    [[nodiscard]] auto member(Member Class::* which) const noexcept {
-        using element = std::remove_extent_t<Member>;
-        using target = std::conditional_t<std::is_const_v<T>, const element, element>;
-        // Only an address is formed, as offsetof would, which takes no pointer to member.
-        detail::raw_object<std::remove_const_t<T>> object;
-        const auto* const base = object.bytes().data();
-        const auto* const part = reinterpret_cast<const std::byte*>(&(object.get().*which));
-        return vptr<target, Heap>::from_address(at_ + static_cast<std::size_t>(part - base));
-    }
-
-    constexpr vptr& operator+=(difference_type count) noexcept
-        requires is_object
-    {
-        // Unsigned arithmetic wraps, so a negative count needs no branch.
-        at_ = static_cast<decltype(at_)>(at_ + static_cast<wide>(count) * sizeof(T));
-        return *this;
-    }
-    constexpr vptr& operator-=(difference_type count) noexcept
-        requires is_object
-    {
-        at_ = static_cast<decltype(at_)>(at_ - static_cast<wide>(count) * sizeof(T));
-        return *this;
-    }
-    constexpr vptr& operator++() noexcept
-        requires is_object
-    {
-        return *this += 1;
-    }
-    constexpr vptr& operator--() noexcept
-        requires is_object
-    {
-        return *this -= 1;
-    }
-    constexpr vptr operator++(int) noexcept
-        requires is_object
-    {
-        const vptr before = *this;
-        ++*this;
-        return before;
-    }
-    constexpr vptr operator--(int) noexcept
-        requires is_object
-    {
-        const vptr before = *this;
-        --*this;
-        return before;
-    }
-    [[nodiscard]] friend constexpr vptr operator+(vptr p, difference_type count) noexcept
-        requires is_object
-    {
-        return p += count;
-    }
-    [[nodiscard]] friend constexpr vptr operator+(difference_type count, vptr p) noexcept
-        requires is_object
-    {
-        return p += count;
-    }
-    [[nodiscard]] friend constexpr vptr operator-(vptr p, difference_type count) noexcept
-        requires is_object
-    {
-        return p -= count;
-    }
-    /// Elements between two pointers into one array.
-    [[nodiscard]] friend constexpr difference_type operator-(vptr a, vptr b) noexcept
-        requires is_object
-    {
-        using distance = std::make_signed_t<wide>;
-        const auto bytes = static_cast<distance>(wide{a.at_} - wide{b.at_});
-        return static_cast<difference_type>(bytes / static_cast<distance>(sizeof(T)));
-    }
-
-    [[nodiscard]] friend constexpr bool operator==(vptr a, vptr b) noexcept {
-        return a.at_ == b.at_;
-    }
-    [[nodiscard]] friend constexpr std::strong_ordering operator<=>(vptr a, vptr b) noexcept {
-        return a.at_ <=> b.at_;
-    }
-
-    /// Prints the address in hexadecimal, as a stream prints a raw pointer.
-    template <class Traits>
-    friend std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out,
-                                                        vptr p) {
-        char text[2 + 2 * sizeof(at_) + 1] = {'0', 'x'};
-        char* end = text + 2;
-        for (int shift = 8 * static_cast<int>(sizeof(at_)) - 4; shift >= 0; shift -= 4) {
-            const auto digit = (p.at_ >> shift) & 15;
-            if (digit != 0 || end != text + 2 || shift == 0) {
-                *end++ = "0123456789abcdef"[digit];
-            }
-        }
-        *end = '\0';
-        return out << static_cast<const char*>(text);
-    }
-
-private:
-    template <class U>
-    [[nodiscard]] result<pin<U, Heap>> pinned(std::size_t count) const {
-        check_storable<T>();
-        if (!Heap::alive()) {
-            return failure(errc::no_heap);
-        }
-        const auto held = Heap::current().template pin_elements<U>(at_, count);
-        if (!held) {
-            return failure(held.error());
-        }
-        return pin<U, Heap>(*held);
-    }
-
-    typename Heap::address_type at_ = 0;
-};
-
-/// Pointers of two heaps have nothing in common: compare values, or copy with vmem::memcpy.
-template <class T, class HeapA, class U, class HeapB>
-    requires(!std::same_as<HeapA, HeapB>)
-bool operator==(vptr<T, HeapA>, vptr<U, HeapB>) = delete;
-template <class T, class HeapA, class U, class HeapB>
-    requires(!std::same_as<HeapA, HeapB>)
-bool operator<=>(vptr<T, HeapA>, vptr<U, HeapB>) = delete;
-
-/// As the raw casts of the same names. Precondition: the object is of the type, or may be seen as
-/// such.
-template <class To, class From, class Heap>
-[[nodiscard]] constexpr vptr<To, Heap> static_pointer_cast(vptr<From, Heap> p) noexcept
-    requires requires(From* raw) { static_cast<To*>(raw); } &&
-             (std::is_void_v<From> || std::is_void_v<To> ||
-              std::same_as<std::remove_const_t<From>, std::remove_const_t<To>>)
-{
-    return vptr<To, Heap>::from_address(p.to_address());
-}
-template <class To, class From, class Heap>
-[[nodiscard]] constexpr vptr<To, Heap> reinterpret_pointer_cast(vptr<From, Heap> p) noexcept
-    requires(std::is_const_v<To> || !std::is_const_v<From>)
-{
-    return vptr<To, Heap>::from_address(p.to_address());
-}
-template <class To, class From, class Heap>
-[[nodiscard]] constexpr vptr<To, Heap> const_pointer_cast(vptr<From, Heap> p) noexcept
-    requires std::same_as<std::remove_const_t<To>, std::remove_const_t<From>>
-{
-    return vptr<To, Heap>::from_address(p.to_address());
-}
-
-} // namespace vmem
-
-template <class T, class Heap>
-struct std::hash<vmem::vptr<T, Heap>> {
-    [[nodiscard]] std::size_t operator()(vmem::vptr<T, Heap> p) const noexcept {
-        return std::hash<typename Heap::address_type>{}(p.to_address());
-    }
-};
-
-// What an algorithm that holds both a reference and a value may treat as one.
-template <class T, class Heap, template <class> class TQual, template <class> class UQual>
-struct std::basic_common_reference<vmem::vref<T, Heap>, std::remove_const_t<T>, TQual, UQual> {
-    using type = std::remove_const_t<T>;
-};
-template <class T, class Heap, template <class> class TQual, template <class> class UQual>
-struct std::basic_common_reference<std::remove_const_t<T>, vmem::vref<T, Heap>, TQual, UQual> {
-    using type = std::remove_const_t<T>;
-};
-template <class T, class HeapA, class U, class HeapB, template <class> class TQual,
-          template <class> class UQual>
-    requires(std::same_as<std::remove_const_t<T>, std::remove_const_t<U>> &&
-             !std::same_as<vmem::vref<T, HeapA>, vmem::vref<U, HeapB>>)
-struct std::basic_common_reference<vmem::vref<T, HeapA>, vmem::vref<U, HeapB>, TQual, UQual> {
-    using type = std::remove_const_t<T>;
 };
 
 // ========================================================================================
@@ -6830,7 +7513,9 @@ namespace vmem {
 /// decides; a queue that is longer than RAM spills to the storage and comes back. Owns the ring,
 /// unless `release` gives it up, to be adopted later, after a restart too.
 ///
-/// All operations are O(1) and touch one element.
+/// All operations touch one element, copy it once, and leave nothing pinned. O(1) where that is
+/// resident; where objects are, it comes in with its neighbours: O(objects), and at most what the
+/// residency's `pin` costs.
 template <class T, class Heap>
 class queue {
     static_assert((check_storable<T>(), true));
@@ -6888,23 +7573,33 @@ public:
 
     /// Errors: full; those of writing; then the queue is as it was.
     [[nodiscard]] result<void> push(const T& value) {
-        if (full()) {
+        if (full()) [[unlikely]] {
             return failure(errc::full);
         }
-        const size_type room = state_.capacity - state_.head;
-        const size_type index = state_.size < room ? state_.head + state_.size : state_.size - room;
-        const auto written =
-            Heap::current().write(place(index).to_address(), std::as_bytes(std::span{&value, 1}));
-        if (written) {
-            ++state_.size;
+        auto index = static_cast<size_type>(state_.head + state_.size);
+        if (state_.size >= state_.capacity - state_.head) {
+            index = static_cast<size_type>(index - state_.capacity);
         }
-        return written;
+        const bool copied = use<T, tail>(
+            index,
+            [&](T* to) {
+                std::memcpy(static_cast<void*>(to), &value, sizeof(T));
+                return true;
+            },
+            [] { return false; });
+        if (!copied) [[unlikely]] {
+            if (const auto written = push_slowly(index, value); !written) {
+                return written;
+            }
+        }
+        ++state_.size;
+        return {};
     }
 
     /// Takes the oldest element out. Errors: as `front`; then the queue is as it was.
     [[nodiscard]] result<T> pop() {
-        const auto taken = front();
-        if (taken) {
+        result<T> taken = front();
+        if (taken) [[likely]] {
             state_.head = state_.head + 1 == state_.capacity ? 0 : state_.head + 1;
             --state_.size;
         }
@@ -6912,27 +7607,112 @@ public:
     }
 
     /// A copy of the oldest element. Errors: empty; those of reading.
-    [[nodiscard]] result<T> front() const {
-        if (empty()) {
+    [[nodiscard, gnu::always_inline]] result<T> front() const {
+        if (empty()) [[unlikely]] {
             return failure(errc::empty);
         }
-        detail::raw_object<T> copy;
-        if (const auto done = Heap::current().read(place(state_.head).to_address(), copy.bytes());
-            !done) {
-            return failure(done.error());
-        }
-        return copy.get();
+        return use<const T, head>(
+            state_.head, [](const T* from) { return result<T>(*from); },
+            [&] { return front_slowly(); });
     }
 
     /// Drops all elements; the ring stays.
     void clear() noexcept { state_.size = 0; }
 
 private:
+    using residency = typename Heap::residency_type;
+    static constexpr bool in_blocks = object_residency<residency>;
+    using slot_type = detail::smallest_uint<residency::frame_count>;
+    struct no_slots {};
+    static constexpr std::size_t head = 0;
+    static constexpr std::size_t tail = 1;
+
+    /// Elements that come in and leave together where the residency leaves that to whoever asks: as
+    /// many as it can tell apart when they change, or half a kilobyte, but never so much of what is
+    /// resident or unsaved that little else can be.
+    static constexpr size_type block = [] {
+        constexpr std::size_t few = 16 * sizeof(T) < 512 ? 512 : 16 * sizeof(T);
+        constexpr std::size_t count = detail::lesser(few, residency::page_size / 4) / sizeof(T);
+        return static_cast<size_type>(count == 0 ? 1 : std::bit_floor(count));
+    }();
+
     [[nodiscard]] vptr<T, Heap> place(size_type index) const noexcept {
         return state_.ring + static_cast<std::ptrdiff_t>(index);
     }
 
+    /// `in_place` of the raw address of an element if that is resident, and may change unless `U`
+    /// is const; `otherwise()` if not, or not simply so.
+    template <class U, std::size_t End, class InPlace, class Otherwise>
+    [[nodiscard, gnu::always_inline]] auto use(size_type index, InPlace in_place,
+                                               Otherwise otherwise) const {
+        const auto at = place(index).to_address();
+        Heap& heap = Heap::current();
+        if constexpr (in_blocks) {
+            return heap.template use_near<U, block * sizeof(T)>(slots_[End], at, in_place,
+                                                                otherwise);
+        } else {
+            return heap.template use_resident<U>(at, in_place, otherwise);
+        }
+    }
+    struct unpinning {
+        Heap& heap;
+        std::size_t slot;
+        ~unpinning() { heap.unpin(slot); }
+    };
+
+    [[nodiscard, gnu::noinline]] result<void> push_slowly(size_type index, const T& value) {
+        const auto bytes = std::as_bytes(std::span{&value, 1});
+        if constexpr (in_blocks) {
+            // What is in a block matters only if the element before is in it, or the oldest.
+            const bool load =
+                !empty() && (index % block != 0 || state_.head / block == index / block);
+            const auto held = pin_block(index, access::write, load, slots_[tail]);
+            if (held) {
+                const unpinning end{Heap::current(), held->slot};
+                std::memcpy(held->data, bytes.data(), sizeof(T));
+                return {};
+            }
+            if (!can_do_without(held.error())) {
+                return failure(held.error());
+            }
+        }
+        return Heap::current().write(place(index).to_address(), bytes);
+    }
+    [[nodiscard, gnu::noinline]] result<T> front_slowly() const {
+        if constexpr (in_blocks) {
+            const auto held = pin_block(state_.head, access::read, true, slots_[head]);
+            if (held) {
+                const unpinning end{Heap::current(), held->slot};
+                return *reinterpret_cast<const T*>(held->data);
+            }
+            if (!can_do_without(held.error())) {
+                return failure(held.error());
+            }
+        }
+        detail::raw_object<T> copy;
+        const auto done = Heap::current().read(place(state_.head).to_address(), copy.bytes());
+        return done ? result<T>(copy.get()) : failure(done.error());
+    }
+
+    /// An element, in the block that it is in.
+    [[nodiscard]] result<pinned_bytes> pin_block(size_type index, access how, bool load,
+                                                 slot_type& slot) const {
+        const size_type first = index - index % block;
+        const std::size_t count = detail::lesser(std::size_t{block}, state_.capacity - first);
+        const object_part part{.offset = (index - first) * sizeof(T), .size = sizeof(T)};
+        return Heap::current().pin_part(place(first).to_address(), count * sizeof(T), part, how,
+                                        load, slot);
+    }
+    /// Whether it is only that a block cannot be resident, or not as a whole.
+    [[nodiscard]] static constexpr bool can_do_without(errc why) noexcept {
+        return why == errc::too_large || why == errc::pinned || why == errc::no_free_frame ||
+               why == errc::over_dirty_limit || why == errc::larger_than_arena;
+    }
+
     state state_;
+    /// The slots in which the elements at either end were last, if there are slots.
+    [[no_unique_address]] mutable std::conditional_t<in_blocks, std::array<slot_type, 2>, no_slots>
+        slots_{};
 };
 
 } // namespace vmem
@@ -7075,6 +7855,2176 @@ template <detail::text_source A, detail::text_source B>
 [[nodiscard]] int strncmp(A a, B b, std::size_t n) noexcept(detail::nothrow_operands<A, B>) {
     return detail::compare_bytes<true>(a, b, n);
 }
+
+} // namespace vmem
+
+// ========================================================================================
+// vmem/device/i2c_bus.hpp
+#define VMEM_DEVICE_I2C_BUS_HPP
+
+/// \file
+/// How does a driver reach a chip on I2C? A bus object is the way to all chips on two wires, which
+/// have a 7-bit address each; one that is shared is passed as a reference in a small struct.
+///
+/// - `write(device, head, data)` is one transaction: start, the address, the bytes of `head`, those
+///   of `data`, stop.
+/// - `read(device, head, data)` is one transaction: start, the address, the bytes of `head`,
+///   repeated start, the address, as many bytes as `data` has, stop.
+/// - `no_device` if the chip does not acknowledge its address, which is how some say that they are
+///   busy; then nothing was transferred. Other errors are those of the controller: `write_failed`
+///   or `read_failed` if it acknowledges no further byte, `timed_out`.
+namespace vmem {
+
+namespace detail {
+
+template <class B>
+concept has_i2c_write = requires(B& b, std::uint8_t device, std::span<const std::byte> out) {
+    { b.write(device, out, out) } -> std::same_as<result<void>>;
+};
+template <class B>
+concept has_i2c_read =
+    requires(B& b, std::uint8_t device, std::span<const std::byte> out, std::span<std::byte> in) {
+        { b.read(device, out, in) } -> std::same_as<result<void>>;
+    };
+
+} // namespace detail
+
+/// The way to the chips on an I2C bus; see above.
+template <class B>
+concept i2c_bus = std::move_constructible<B> && detail::has_i2c_write<B> && detail::has_i2c_read<B>;
+
+/// Names each member that `B` lacks, one sentence each.
+template <class B>
+consteval void check_i2c_bus() {
+    static_assert(std::move_constructible<B>, "i2c_bus: must be movable; drivers hold it by value");
+    static_assert(detail::has_i2c_write<B>,
+                  "i2c_bus: missing 'result<void> write(std::uint8_t device, "
+                  "std::span<const std::byte> head, std::span<const std::byte> data)'");
+    static_assert(detail::has_i2c_read<B>,
+                  "i2c_bus: missing 'result<void> read(std::uint8_t device, "
+                  "std::span<const std::byte> head, std::span<std::byte> data)'");
+}
+
+/// The smallest thing that is an I2C bus: a model to copy from, never called.
+struct i2c_bus_archetype {
+    [[nodiscard]] result<void> write(std::uint8_t device, std::span<const std::byte> head,
+                                     std::span<const std::byte> data);
+    [[nodiscard]] result<void> read(std::uint8_t device, std::span<const std::byte> head,
+                                    std::span<std::byte> data);
+};
+static_assert(i2c_bus<i2c_bus_archetype>);
+
+} // namespace vmem
+
+// ========================================================================================
+// vmem/device/i2c_memory.hpp
+#define VMEM_DEVICE_I2C_MEMORY_HPP
+
+namespace vmem {
+
+/// What `i2c_memory` needs to know of a chip.
+struct i2c_memory_chip {
+    /// Bytes.
+    address size = 0;
+    /// Of an address on the wires: 1 or 2. Higher bits go into the device address.
+    std::size_t address_bytes = 2;
+    /// Bytes, a power of two: a write beyond the end of such a page would go on at its start. 0
+    /// where there is no such limit.
+    std::size_t page = 0;
+    /// Which bit of the 7-bit device address is the first above those on the wires.
+    unsigned block_bit = 0;
+    /// Longest time that the chip does not answer after a write (milliseconds).
+    unsigned write_time = 0;
+};
+
+namespace chip {
+
+inline constexpr i2c_memory_chip eeprom_24lc16{
+    .size = 2'048, .address_bytes = 1, .page = 16, .write_time = 5};
+inline constexpr i2c_memory_chip eeprom_24lc32{.size = 4'096, .page = 32, .write_time = 5};
+inline constexpr i2c_memory_chip eeprom_24lc64{.size = 8'192, .page = 32, .write_time = 5};
+inline constexpr i2c_memory_chip eeprom_24lc128{.size = 16'384, .page = 64, .write_time = 5};
+inline constexpr i2c_memory_chip eeprom_24lc256{.size = 32'768, .page = 64, .write_time = 5};
+inline constexpr i2c_memory_chip eeprom_24lc512{.size = 65'536, .page = 128, .write_time = 5};
+inline constexpr i2c_memory_chip eeprom_24lc1025{
+    .size = 131'072, .page = 128, .block_bit = 2, .write_time = 5};
+inline constexpr i2c_memory_chip eeprom_24lc1026{.size = 131'072, .page = 128, .write_time = 5};
+inline constexpr i2c_memory_chip fram_mb85rc16{.size = 2'048, .address_bytes = 1};
+inline constexpr i2c_memory_chip fram_mb85rc64{.size = 8'192};
+inline constexpr i2c_memory_chip fram_mb85rc256{.size = 32'768};
+inline constexpr i2c_memory_chip fram_mb85rc512{.size = 65'536};
+inline constexpr i2c_memory_chip fram_mb85rc1m{.size = 131'072};
+
+} // namespace chip
+
+/// Where a chip is, and how fast it can be asked.
+struct i2c_memory_options {
+    /// 7 bits; what the chip's address pins add to the 0x50 of all memories.
+    std::uint8_t device = 0x50;
+    /// Of the bus clock: how often a chip that is busy can be asked within its `write_time`.
+    std::uint32_t hertz = 400'000;
+};
+
+/// A serial EEPROM of the 24 series, or an FRAM that answers to the same: reads of any length,
+/// writes cut at the chip's pages. Each write ends when the chip has it in its cells.
+///
+/// A read is one transaction for each `1 << 8 * Chip.address_bytes` bytes it touches, a write one
+/// for each page, after which the chip is asked until it answers. Errors: no_device if it never
+/// answers, timed_out if it stops doing so for longer than a write takes; the bus's. A power cut
+/// leaves the bytes of one page old or new or, in an EEPROM, neither.
+template <class Bus, i2c_memory_chip Chip, i2c_memory_options Options = i2c_memory_options{}>
+class i2c_memory {
+    static_assert((check_i2c_bus<Bus>(), true));
+    static_assert(Chip.size != 0 && (Chip.address_bytes == 1 || Chip.address_bytes == 2),
+                  "i2c_memory: a chip has a size, and 1 or 2 address bytes");
+    static_assert(Chip.page == 0 || std::has_single_bit(Chip.page),
+                  "i2c_memory: the page must be a power of two");
+
+public:
+    /// Bytes.
+    static constexpr address capacity = Chip.size;
+
+    constexpr i2c_memory() = default;
+    constexpr explicit i2c_memory(Bus bus) noexcept(std::is_nothrow_move_constructible_v<Bus>)
+        : bus_(std::move(bus)) {}
+
+    /// Finds out whether the chip is there; it may be in the middle of a write that an earlier run
+    /// began. Errors: no_device; the bus's.
+    [[nodiscard]] result<void> start() {
+        const auto answered = await(0);
+        return !answered && answered.error() == errc::timed_out ? failure(errc::no_device)
+                                                                : answered;
+    }
+
+    [[nodiscard]] constexpr address size() const noexcept { return capacity; }
+
+    [[nodiscard]] result<void> read(address from, std::span<std::byte> out) {
+        if (const auto fits = detail::check_range(capacity, from, out.size()); !fits) {
+            return fits;
+        }
+        while (!out.empty()) {
+            const std::size_t part = up_to(block, from, out.size());
+            if (const auto done = bus_.read(device(from), word_address(from), out.first(part));
+                !done) {
+                return done;
+            }
+            from += part;
+            out = out.subspan(part);
+        }
+        return {};
+    }
+
+    [[nodiscard]] result<void> write(address to, std::span<const std::byte> in) {
+        if (const auto fits = detail::check_range(capacity, to, in.size()); !fits) {
+            return fits;
+        }
+        while (!in.empty()) {
+            const std::size_t part = up_to(Chip.page != 0 ? Chip.page : block, to, in.size());
+            if (const auto done = bus_.write(device(to), word_address(to), in.first(part)); !done) {
+                return done;
+            }
+            if constexpr (Chip.write_time != 0) {
+                if (const auto ready = await(to); !ready) {
+                    return ready;
+                }
+            }
+            to += part;
+            in = in.subspan(part);
+        }
+        return {};
+    }
+    /// Nothing to do: each write has waited for the chip.
+    [[nodiscard]] constexpr result<void> sync() noexcept { return {}; }
+
+    [[nodiscard]] constexpr Bus& bus() noexcept { return bus_; }
+
+private:
+    /// Bytes that one device address reaches.
+    static constexpr address block = address{1} << (8 * Chip.address_bytes);
+    /// Start, address, acknowledge and stop take 11 clock periods at least.
+    static constexpr std::uint32_t most_polls = Options.hertz / 11'000 * Chip.write_time + 1;
+
+    [[nodiscard]] static constexpr std::uint8_t device(address at) noexcept {
+        return static_cast<std::uint8_t>(Options.device | (at / block << Chip.block_bit));
+    }
+    [[nodiscard]] static constexpr auto word_address(address at) noexcept {
+        std::array<std::byte, Chip.address_bytes> bytes{};
+        bytes.back() = static_cast<std::byte>(at);
+        if constexpr (Chip.address_bytes == 2) {
+            bytes.front() = static_cast<std::byte>(at >> 8);
+        }
+        return bytes;
+    }
+    /// Bytes from `at` to the next multiple of `unit`, at most `count`.
+    [[nodiscard]] static constexpr std::size_t up_to(address unit, address at,
+                                                     std::size_t count) noexcept {
+        const address left = unit - (at & (unit - 1));
+        return left < count ? static_cast<std::size_t>(left) : count;
+    }
+
+    /// Until the chip acknowledges its address.
+    [[nodiscard]] result<void> await(address at) {
+        for (std::uint32_t polls = most_polls; polls != 0; --polls) {
+            const auto answered = bus_.write(device(at), {}, {});
+            if (answered || answered.error() != errc::no_device) {
+                return answered;
+            }
+        }
+        return failure(errc::timed_out);
+    }
+
+    [[no_unique_address]] Bus bus_;
+};
+static_assert(storage<i2c_memory<i2c_bus_archetype, chip::eeprom_24lc256>> &&
+              fixed_size_storage<i2c_memory<i2c_bus_archetype, chip::fram_mb85rc256>>);
+
+} // namespace vmem
+
+// ========================================================================================
+// vmem/policies.hpp
+#define VMEM_POLICIES_HPP
+
+/// \file
+/// The optional arguments of `heap<>`, in any order. Each names its kind by an empty base, so that
+/// the heap finds it and refuses two of one kind.
+namespace vmem {
+
+namespace detail {
+
+struct address_policy {};
+struct dirty_policy {};
+struct durability_policy {};
+struct fault_policy {};
+struct instance_policy {};
+struct locking_policy {};
+struct persisted_policy {};
+struct roots_policy {};
+struct statistics_policy {};
+
+} // namespace detail
+
+/// What an operator that cannot return an error hands to the fault handler.
+struct fault_info {
+    errc code;
+    /// The virtual address in question.
+    address where;
+};
+
+/// The default fault handler: stops the program at once.
+struct trap_on_fault {
+    [[noreturn]] void operator()(fault_info) const noexcept { __builtin_trap(); }
+};
+
+/// A mutex for one thread: does nothing, costs nothing.
+struct no_lock {
+    constexpr void lock() noexcept {}
+    constexpr void unlock() noexcept {}
+};
+
+template <class M>
+concept lockable = std::default_initializable<M> && requires(M& m) {
+    m.lock();
+    m.unlock();
+};
+
+/// Width of a virtual pointer: 16, 32 (default) or 64 bits. It bounds the virtual memory.
+template <unsigned Bits>
+struct address_bits : detail::address_policy {
+    static_assert(Bits == 16 || Bits == 32 || Bits == 64, "address_bits: choose 16, 32 or 64");
+    static_assert(Bits / 8 <= sizeof(address),
+                  "address_bits: wider than a storage address of this machine");
+    using type = std::conditional_t<Bits == 16, std::uint16_t,
+                                    std::conditional_t<Bits == 32, std::uint32_t, std::uint64_t>>;
+};
+
+/// What `*p`, `p->x` and `p[i]` do when they fail: `Handler{}(fault_info)`. A handler may reset the
+/// device, log and stop, or throw; if it returns, the program traps.
+template <class Handler>
+struct on_fault : detail::fault_policy {
+    static_assert(std::default_initializable<Handler> && std::invocable<Handler, fault_info>,
+                  "on_fault: Handler must be default constructible and callable with a fault_info");
+    using type = Handler;
+};
+
+/// A virtual pointer finds its heap by type; a tag makes another type of the same composition.
+template <class Tag>
+struct instance : detail::instance_policy {
+    using type = Tag;
+};
+
+/// Guards every operation of the heap with a `Mutex`, for use from several threads.
+template <class Mutex>
+struct locking : detail::locking_policy {
+    static_assert(lockable<Mutex>,
+                  "locking: Mutex must be default constructible with lock() and unlock()");
+    using type = Mutex;
+};
+
+/// Whether the heap counts accesses, page-ins and write-backs (see `paging_statistics`).
+template <bool Enabled>
+struct statistics : detail::statistics_policy {
+    static constexpr bool value = Enabled;
+};
+
+/// Most bytes that are unsaved at any instant, what describes them included, so that a persist has
+/// a bound that suits the energy there is. For `resident_objects`; without it the arena is the
+/// limit.
+template <std::size_t Bytes>
+struct dirty_limit : detail::dirty_policy {
+    static constexpr std::size_t value = Bytes;
+};
+
+/// What happens after each persist: `Handler{}(result<void>)` is called with its outcome, in the
+/// interrupt that asked for it or at the end of the critical section that put it off. Where an
+/// operating system would stop the program. It may call `restore`.
+template <class Handler>
+struct on_persisted : detail::persisted_policy {
+    static_assert(std::default_initializable<Handler> && std::invocable<Handler, result<void>>,
+                  "on_persisted: Handler must be default constructible and callable with a "
+                  "result<void>");
+    using type = Handler;
+};
+
+/// What a power cut leaves, as the argument of `durability<>`: whatever was written at that moment.
+struct none {};
+
+/// The same; and all of it after a `persist` that there was time for. With `resident_objects`.
+struct on_persist {};
+
+/// The last commit, whenever the power goes. The heap then has `commit`, `rollback` and `roots<4>`,
+/// and nothing that it did since the last commit outlives it. `JournalBytes` at the start of the
+/// storage are taken for the journal; what one transaction changes must fit half of them.
+///
+/// `BlockBytes`: what is copied to the journal at a time, when pages or objects have to leave RAM
+/// before the commit; 0: a page, at most 4096, or with `resident_objects` 256. `FilterBits`: RAM
+/// for telling which blocks those are; 0: a bit for each, or 4096 if the storage has no `capacity`.
+template <std::size_t JournalBytes, std::size_t BlockBytes = 0, std::size_t FilterBits = 0>
+struct journaled {
+    static constexpr std::size_t journal_bytes = JournalBytes;
+    static constexpr std::size_t block_bytes = BlockBytes;
+    static constexpr std::size_t filter_bits = FilterBits;
+};
+
+namespace detail {
+
+template <class Mode>
+inline constexpr bool is_journaled = false;
+template <std::size_t JournalBytes, std::size_t BlockBytes, std::size_t FilterBits>
+inline constexpr bool is_journaled<journaled<JournalBytes, BlockBytes, FilterBits>> = true;
+
+} // namespace detail
+
+/// What a power cut leaves: `none` (default), `on_persist` or `journaled<JournalBytes>`.
+template <class Mode>
+struct durability : detail::durability_policy {
+    static_assert(std::is_same_v<Mode, none> || std::is_same_v<Mode, on_persist> ||
+                      detail::is_journaled<Mode>,
+                  "durability: choose none, on_persist or journaled<JournalBytes>");
+    using type = Mode;
+};
+
+/// How many objects can be found again by a name, with `root` and `set_root`. RAM: 32 bytes each.
+/// Default: 4 with `durability<journaled<...>>`, else 0.
+template <std::size_t Count>
+struct roots : detail::roots_policy {
+    static_assert(Count <= 1024, "roots: at most 1024; let a root point to a table");
+    static constexpr std::size_t value = Count;
+};
+
+namespace detail {
+
+/// The default of `on_persisted`.
+struct go_on {
+    void operator()(const result<void>&) const noexcept {}
+};
+
+template <class Kind, class Policy>
+inline constexpr bool is_policy = std::is_base_of_v<Kind, Policy>;
+
+template <class Kind, class... Policies>
+inline constexpr std::size_t policy_count = (std::size_t{is_policy<Kind, Policies>} + ... + 0);
+
+template <class Kind, class Default, class... Policies>
+struct find_policy {
+    using type = Default;
+};
+template <class Kind, class Default, class First, class... Rest>
+struct find_policy<Kind, Default, First, Rest...> {
+    using type = typename std::conditional_t<is_policy<Kind, First>, std::type_identity<First>,
+                                             find_policy<Kind, Default, Rest...>>::type;
+};
+
+/// The policy of a kind among `Policies`, or the default.
+template <class Kind, class Default, class... Policies>
+using policy = typename find_policy<Kind, Default, Policies...>::type;
+
+template <class P>
+inline constexpr bool is_known_policy =
+    is_policy<address_policy, P> || is_policy<fault_policy, P> || is_policy<instance_policy, P> ||
+    is_policy<locking_policy, P> || is_policy<statistics_policy, P> || is_policy<dirty_policy, P> ||
+    is_policy<persisted_policy, P> || is_policy<durability_policy, P> || is_policy<roots_policy, P>;
+
+template <class... Policies>
+consteval void check_policies() {
+    static_assert((is_known_policy<Policies> && ...),
+                  "heap: an argument after the allocator is not a policy; known are locking<>, "
+                  "on_fault<>, address_bits<>, instance<>, statistics<>, dirty_limit<>, "
+                  "on_persisted<>, durability<> and roots<>");
+    static_assert(policy_count<address_policy, Policies...> <= 1 &&
+                      policy_count<fault_policy, Policies...> <= 1 &&
+                      policy_count<instance_policy, Policies...> <= 1 &&
+                      policy_count<locking_policy, Policies...> <= 1 &&
+                      policy_count<statistics_policy, Policies...> <= 1 &&
+                      policy_count<dirty_policy, Policies...> <= 1 &&
+                      policy_count<persisted_policy, Policies...> <= 1 &&
+                      policy_count<durability_policy, Policies...> <= 1 &&
+                      policy_count<roots_policy, Policies...> <= 1,
+                  "heap: two policies of one kind; keep one of them");
+}
+
+} // namespace detail
+} // namespace vmem
+
+// ========================================================================================
+// vmem/device/irq_lock.hpp
+#define VMEM_DEVICE_IRQ_LOCK_HPP
+
+namespace vmem {
+
+/// What `irq_lock` needs of a processor. `disable` masks the interrupts in whose handlers a heap is
+/// used and returns what `restore` needs to bring back the state before it.
+template <class I>
+concept interrupt_mask = requires {
+    { I::disable() } noexcept;
+    requires !std::same_as<decltype(I::disable()), void>;
+    { I::restore(I::disable()) } noexcept -> std::same_as<void>;
+};
+
+/// For `locking<irq_lock<Interrupts>>`: no interrupt comes while the heap works, so that handlers
+/// may use it like everyone else. That lasts as long as the slowest operation, transfers included:
+/// see docs/device/contexts.md before you choose it.
+///
+/// Sections may nest; the outermost one restores. RAM: the saved state and one counter.
+template <interrupt_mask Interrupts>
+class irq_lock {
+public:
+    void lock() noexcept {
+        const auto before = Interrupts::disable();
+        if (depth_ == 0) {
+            before_ = before;
+        }
+        depth_ = depth_ + 1;
+        __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    }
+    /// Precondition: locked.
+    void unlock() noexcept {
+        __atomic_signal_fence(__ATOMIC_SEQ_CST);
+        depth_ = depth_ - 1;
+        if (depth_ == 0) {
+            Interrupts::restore(before_);
+        }
+    }
+
+private:
+    unsigned depth_ = 0;
+    decltype(Interrupts::disable()) before_{};
+};
+
+namespace detail {
+
+struct interrupt_mask_archetype {
+    static unsigned disable() noexcept;
+    static void restore(unsigned before) noexcept;
+};
+
+} // namespace detail
+static_assert(lockable<irq_lock<detail::interrupt_mask_archetype>>);
+
+} // namespace vmem
+
+// ========================================================================================
+// vmem/device/sd_protocol.hpp
+#define VMEM_DEVICE_SD_PROTOCOL_HPP
+
+/// \file
+/// What is said to SD cards, and how it is protected (SD Physical Layer Simplified Specification,
+/// sections 4.5, 5.3 and 7.3).
+namespace vmem {
+
+/// Commands in SPI mode.
+enum class sd_command : std::uint8_t {
+    go_idle = 0,
+    send_interface = 8,
+    send_csd = 9,
+    send_cid = 10,
+    stop_transmission = 12,
+    send_status = 13,
+    set_block_size = 16,
+    read_single = 17,
+    read_multiple = 18,
+    write_single = 24,
+    write_multiple = 25,
+    /// After `application`.
+    operate = 41,
+    application = 55,
+    read_ocr = 58,
+    check_crc = 59,
+};
+
+/// What begins a data block, and what ends a sequence of blocks that are written.
+namespace sd_token {
+inline constexpr std::byte block{0xFE};
+inline constexpr std::byte next_block{0xFC};
+inline constexpr std::byte stop{0xFD};
+/// What a line shows that nobody drives.
+inline constexpr std::byte silence{0xFF};
+} // namespace sd_token
+
+/// CRC-7, polynomial x^7 + x^3 + 1, of a command, as it ends the command: shifted up, with the stop
+/// bit. Eight steps per byte, no table: a command has five bytes.
+[[nodiscard]] constexpr std::byte sd_crc7(std::span<const std::byte> command) noexcept {
+    unsigned crc = 0;
+    for (const std::byte value : command) {
+        crc ^= std::to_integer<unsigned>(value);
+        for (int bit = 0; bit < 8; ++bit) {
+            crc = (crc << 1) ^ ((crc & 0x80) != 0 ? 0x12u : 0u);
+        }
+        crc &= 0xFF;
+    }
+    return static_cast<std::byte>(crc | 1);
+}
+
+/// CRC-16 of a data block, polynomial x^16 + x^12 + x^5 + 1, continued from `crc` of what came
+/// before. No table: the byte's contribution is a few shifts of it.
+[[nodiscard]] constexpr std::uint16_t sd_crc16(std::span<const std::byte> bytes,
+                                               std::uint16_t crc = 0) noexcept {
+    std::uint_fast16_t sum = crc;
+    for (const std::byte value : bytes) {
+        std::uint_fast16_t top = ((sum >> 8) ^ std::to_integer<std::uint_fast16_t>(value)) & 0xFF;
+        top ^= top >> 4;
+        sum = ((sum << 8) ^ (top << 12) ^ (top << 5) ^ top) & 0xFFFF;
+    }
+    return static_cast<std::uint16_t>(sum);
+}
+
+/// Sectors of the card that a CSD register describes, of version 1 or 2.
+[[nodiscard]] constexpr std::uint32_t sd_sectors(const std::array<std::byte, 16>& csd) noexcept {
+    const auto field = [&csd](std::size_t at, unsigned mask) {
+        return std::to_integer<std::uint32_t>(csd[at]) & mask;
+    };
+    if (field(0, 0xC0) != 0) {
+        return ((field(7, 0x3F) << 16 | field(8, 0xFF) << 8 | field(9, 0xFF)) + 1) * 1024;
+    }
+    const std::uint32_t count =
+        (field(6, 0x03) << 10 | field(7, 0xFF) << 2 | field(8, 0xC0) >> 6) + 1;
+    const std::uint32_t shift = (field(9, 0x03) << 1 | field(10, 0x80) >> 7) + 2;
+    return count << (shift + field(5, 0x0F) - 9);
+}
+
+} // namespace vmem
+
+// ========================================================================================
+// vmem/device/spi_bus.hpp
+#define VMEM_DEVICE_SPI_BUS_HPP
+
+/// \file
+/// How does a driver reach a chip on SPI? A bus is one chip's way to the wires: it knows the chip
+/// select line, the clock and the mode. Several chips on the same wires have a bus object each.
+///
+/// - `select` begins a transaction, `deselect` ends it; they do not nest. Where other programs
+///   share the wires, this is where they are locked.
+/// - `transfer(out, in)` sends the bytes of `out`, whatever comes back meanwhile, and then receives
+///   as many bytes as `in` has, while it sends 0xFF for each. Either may be empty. All bits have
+///   left the wire when it returns.
+/// - `transfer` outside of a transaction clocks the wires with no chip selected; only SD cards need
+///   that.
+/// - Errors are those of the controller (a DMA that does not end: timed_out). What a chip says, or
+///   that there is none, is the driver's business.
+namespace vmem {
+
+namespace detail {
+
+template <class B>
+concept has_bus_select = requires(B& b) {
+    { b.select() } noexcept -> std::same_as<void>;
+};
+template <class B>
+concept has_bus_deselect = requires(B& b) {
+    { b.deselect() } noexcept -> std::same_as<void>;
+};
+template <class B>
+concept has_bus_transfer = requires(B& b, std::span<const std::byte> out, std::span<std::byte> in) {
+    { b.transfer(out, in) } -> std::same_as<result<void>>;
+};
+
+} // namespace detail
+
+/// The way to one chip on SPI; see above.
+template <class B>
+concept spi_bus = std::move_constructible<B> && detail::has_bus_select<B> &&
+                  detail::has_bus_deselect<B> && detail::has_bus_transfer<B>;
+
+/// Names each member that `B` lacks, one sentence each.
+template <class B>
+consteval void check_spi_bus() {
+    static_assert(std::move_constructible<B>, "spi_bus: must be movable; drivers hold it by value");
+    static_assert(detail::has_bus_select<B>,
+                  "spi_bus: missing 'void select() noexcept', which drives chip select low");
+    static_assert(detail::has_bus_deselect<B>,
+                  "spi_bus: missing 'void deselect() noexcept', which drives chip select high");
+    static_assert(detail::has_bus_transfer<B>,
+                  "spi_bus: missing 'result<void> transfer(std::span<const std::byte> out, "
+                  "std::span<std::byte> in)'");
+}
+
+/// The smallest thing that is an SPI bus: a model to copy from, never called.
+struct spi_bus_archetype {
+    void select() noexcept;
+    void deselect() noexcept;
+    [[nodiscard]] result<void> transfer(std::span<const std::byte> out, std::span<std::byte> in);
+};
+static_assert(spi_bus<spi_bus_archetype>);
+
+namespace detail {
+
+/// A transaction, from construction to destruction.
+template <class Bus>
+class spi_selection {
+public:
+    [[nodiscard]] explicit spi_selection(Bus& bus) noexcept : bus_(bus) { bus_.select(); }
+    ~spi_selection() { bus_.deselect(); }
+    spi_selection(const spi_selection&) = delete;
+    spi_selection& operator=(const spi_selection&) = delete;
+
+private:
+    Bus& bus_;
+};
+
+/// An opcode and an address of `AddressBytes` bytes, the highest first.
+template <std::size_t AddressBytes>
+[[nodiscard]] constexpr std::array<std::byte, 1 + AddressBytes> command_bytes(std::byte opcode,
+                                                                              address at) noexcept {
+    std::array<std::byte, 1 + AddressBytes> command{opcode};
+    for (std::size_t i = AddressBytes; i != 0; --i) {
+        command[i] = static_cast<std::byte>(at);
+        at >>= 8;
+    }
+    return command;
+}
+
+/// One transaction that sends `head`, then `out`, and then receives `in`.
+template <class Bus>
+[[nodiscard]] result<void> spi_transact(Bus& bus, std::span<const std::byte> head,
+                                        std::span<const std::byte> out, std::span<std::byte> in) {
+    const spi_selection<Bus> selected(bus);
+    if (const auto sent = bus.transfer(head, {}); !sent) {
+        return sent;
+    }
+    return bus.transfer(out, in);
+}
+
+} // namespace detail
+} // namespace vmem
+
+// ========================================================================================
+// vmem/device/sd_link.hpp
+#define VMEM_DEVICE_SD_LINK_HPP
+
+namespace vmem {
+
+/// How a card is reached.
+struct sd_options {
+    /// Of the SPI clock: what time-outs are counted by. A bus that has `void clock(std::uint32_t
+    /// hertz)` is told to use it once the card has started; 400 000 before.
+    std::uint32_t hertz = 25'000'000;
+    /// Whether the card, and the driver, check what went over the wires.
+    bool crc = true;
+};
+
+namespace detail {
+
+/// The lower half of `sd_card`: commands and data blocks in SPI mode. Nothing that it returns says
+/// whether the bus itself failed: `bus_error` does, for all that was done since it was asked last.
+template <class Bus, sd_options Options>
+class sd_link {
+public:
+    /// Bytes that go over the wires in a millisecond.
+    static constexpr std::uint32_t millisecond = Options.hertz / 8000 + 1;
+    static constexpr std::size_t block_size = 512;
+
+    constexpr sd_link() = default;
+    constexpr explicit sd_link(Bus bus) : bus_(std::move(bus)) {}
+
+    [[nodiscard]] constexpr Bus& bus() noexcept { return bus_; }
+
+    /// A transaction; at its end the card gets the clock that it needs to let the line go.
+    class selection {
+    public:
+        [[nodiscard]] explicit selection(sd_link& link) noexcept : link_(link) {
+            link_.bus_.select();
+        }
+        ~selection() {
+            link_.bus_.deselect();
+            link_.idle(1);
+        }
+        selection(const selection&) = delete;
+        selection& operator=(const selection&) = delete;
+
+    private:
+        sd_link& link_;
+    };
+
+    void send(std::span<const std::byte> out) { note(bus_.transfer(out, {})); }
+    void send(std::byte value) { send(std::span(&value, 1)); }
+    void receive(std::span<std::byte> in) { note(bus_.transfer({}, in)); }
+    [[nodiscard]] std::byte receive() {
+        std::byte value = sd_token::silence;
+        receive(std::span(&value, 1));
+        return value;
+    }
+    /// Clocks `count` bytes of 0xFF.
+    void idle(unsigned count) {
+        for (; count != 0; --count) {
+            static_cast<void>(receive());
+        }
+    }
+
+    /// What the bus reported, once.
+    [[nodiscard]] result<void> bus_error() noexcept {
+        return std::exchange(bus_error_, result<void>());
+    }
+
+    /// Sends a command and returns its R1, or `sd_token::silence` if none came.
+    [[nodiscard]] std::byte command(sd_command which, std::uint32_t argument = 0) {
+        // The card needs a byte of clocks between its last answer and this.
+        std::array<std::byte, 7> frame = {sd_token::silence,
+                                          std::byte{0x40} | static_cast<std::byte>(which),
+                                          static_cast<std::byte>(argument >> 24),
+                                          static_cast<std::byte>(argument >> 16),
+                                          static_cast<std::byte>(argument >> 8),
+                                          static_cast<std::byte>(argument)};
+        frame[6] = sd_crc7(std::span(frame).subspan(1, 5));
+        send(frame);
+        if (which == sd_command::stop_transmission) {
+            static_cast<void>(receive()); // Still data.
+        }
+        std::byte response = sd_token::silence;
+        for (int tries = 9; tries != 0 && (response & std::byte{0x80}) != std::byte{}; --tries) {
+            response = receive();
+        }
+        return response;
+    }
+
+    /// Waits while the card is busy, at most so many milliseconds. Errors: timed_out.
+    [[nodiscard]] result<void> ready(std::uint32_t milliseconds) {
+        for (std::uint32_t left = milliseconds * millisecond; left != 0; --left) {
+            if (receive() == sd_token::silence) {
+                return {};
+            }
+        }
+        return failure(errc::timed_out);
+    }
+
+    /// Receives a data block that a command asked for. Errors: timed_out, read_failed.
+    [[nodiscard]] result<void> receive_block(std::span<std::byte> out) {
+        std::byte token = sd_token::silence;
+        for (std::uint32_t left = read_time * millisecond; token == sd_token::silence; --left) {
+            if (left == 0) {
+                return failure(errc::timed_out);
+            }
+            token = receive();
+        }
+        if (token != sd_token::block) {
+            return failure(errc::read_failed);
+        }
+        std::array<std::byte, 2> crc{};
+        receive(out);
+        receive(crc);
+        if (Options.crc && crc != checksum(sd_crc16(out))) {
+            return failure(errc::read_failed);
+        }
+        return {};
+    }
+
+    /// What follows the data of a block that was sent: its checksum, and the card's verdict.
+    /// Errors: write_failed.
+    [[nodiscard]] result<void> end_block(std::uint16_t crc) {
+        send(checksum(crc));
+        if ((receive() & std::byte{0x1F}) != std::byte{0x05}) {
+            return failure(errc::write_failed);
+        }
+        return {};
+    }
+
+    /// Longest that a card takes to find a block, and to program one (milliseconds).
+    static constexpr std::uint32_t read_time = 100;
+    static constexpr std::uint32_t write_time = 500;
+
+private:
+    [[nodiscard]] static constexpr std::array<std::byte, 2> checksum(std::uint16_t crc) noexcept {
+        return {static_cast<std::byte>(crc >> 8), static_cast<std::byte>(crc)};
+    }
+
+    void note(const result<void>& done) {
+        if (!done) {
+            bus_error_ = done;
+        }
+    }
+
+    [[no_unique_address]] Bus bus_;
+    result<void> bus_error_;
+};
+
+} // namespace detail
+} // namespace vmem
+
+// ========================================================================================
+// vmem/device/sd_start.hpp
+#define VMEM_DEVICE_SD_START_HPP
+
+/// \file
+/// How an SD card gets from power-on, or from whatever it was doing, to transfers in SPI mode (SD
+/// Physical Layer Simplified Specification, section 7.2.1).
+namespace vmem::detail {
+
+/// What is learnt of a card on the way.
+struct sd_identity {
+    std::uint32_t sectors;
+    /// A checksum of its CID register: no need to keep all of it.
+    std::uint16_t identity;
+    /// Addressed by sectors, not by bytes.
+    bool high_capacity;
+};
+
+/// Back to the beginning. Errors: no_device.
+template <class Link>
+[[nodiscard]] result<void> reset_sd_card(Link& link) {
+    for (int tries = 10; tries != 0; --tries) {
+        link.idle(10);
+        const typename Link::selection selected(link);
+        if (link.command(sd_command::go_idle) == std::byte{0x01}) {
+            return {};
+        }
+        // It may still be waiting for the rest of a sector, or be in the middle of a sequence.
+        link.idle(Link::block_size + 16);
+        static_cast<void>(link.command(sd_command::stop_transmission));
+        link.idle(16);
+    }
+    return failure(errc::no_device);
+}
+
+/// The rest of a long answer.
+template <class Link>
+[[nodiscard]] std::uint32_t read_sd_word(Link& link) {
+    std::array<std::byte, 4> bytes{};
+    link.receive(bytes);
+    std::uint32_t word = 0;
+    for (const std::byte value : bytes) {
+        word = word << 8 | std::to_integer<std::uint32_t>(value);
+    }
+    return word;
+}
+
+/// Asks until it has started, a second at most. Errors: no_device, timed_out.
+template <class Link>
+[[nodiscard]] result<void> await_sd_card(Link& link, std::uint32_t can_high_capacity) {
+    // Two commands with their answers are at least 16 bytes.
+    for (std::uint32_t left = 1000 * Link::millisecond / 16; left != 0; --left) {
+        static_cast<void>(link.command(sd_command::application));
+        const std::byte response = link.command(sd_command::operate, can_high_capacity);
+        if (response == std::byte{}) {
+            return {};
+        }
+        if (response == sd_token::silence) {
+            return failure(errc::no_device);
+        }
+    }
+    return failure(errc::timed_out);
+}
+
+template <class Link>
+[[nodiscard]] result<void> read_sd_register(Link& link, sd_command which,
+                                            std::span<std::byte> out) {
+    const std::byte response = link.command(which);
+    if (response != std::byte{}) {
+        return failure(response == sd_token::silence ? errc::no_device : errc::read_failed);
+    }
+    return link.receive_block(out);
+}
+
+/// All of it. Errors: no_device, wrong_device (not an SD card), timed_out, read_failed.
+template <bool Crc, class Link>
+[[nodiscard]] result<sd_identity> start_sd_card(Link& link) {
+    if (const auto reset = reset_sd_card(link); !reset) {
+        return failure(reset.error());
+    }
+    const typename Link::selection selected(link);
+    constexpr std::byte illegal_command{0x04};
+    std::uint32_t can_high_capacity = 0x4000'0000;
+    if ((link.command(sd_command::send_interface, 0x1AA) & illegal_command) != std::byte{}) {
+        can_high_capacity = 0;
+    } else if ((read_sd_word(link) & 0xFFF) != 0x1AA) {
+        return failure(errc::wrong_device);
+    }
+    if constexpr (Crc) {
+        static_cast<void>(link.command(sd_command::check_crc, 1));
+    }
+    auto outcome = await_sd_card(link, can_high_capacity);
+    sd_identity card{};
+    if (outcome) {
+        static_cast<void>(link.command(sd_command::read_ocr));
+        card.high_capacity = (read_sd_word(link) & 0x4000'0000) != 0;
+        // Needed by cards whose blocks have another size at first; no other minds.
+        static_cast<void>(link.command(sd_command::set_block_size, Link::block_size));
+    }
+    std::array<std::byte, 16> about{};
+    if (outcome) {
+        outcome = read_sd_register(link, sd_command::send_cid, about);
+        card.identity = sd_crc16(about);
+    }
+    if (outcome) {
+        outcome = read_sd_register(link, sd_command::send_csd, about);
+        card.sectors = sd_sectors(about);
+    }
+    return outcome ? result<sd_identity>(card) : failure(outcome.error());
+}
+
+} // namespace vmem::detail
+
+// ========================================================================================
+// vmem/storage/gathering.hpp
+#define VMEM_STORAGE_GATHERING_HPP
+
+/// \file
+/// Bytes that lie in many places of RAM and go to one place of the storage, in one operation. It is
+/// an optional ability of a storage; `write_gathered` does the same with every other one.
+namespace vmem {
+
+namespace detail {
+
+struct no_pieces {
+    std::span<const std::byte> operator()() const noexcept { return {}; }
+};
+
+} // namespace detail
+
+/// A storage with `result<void> write_gathered(address to, address count, auto& next)`: one write
+/// of the `count` bytes that the spans hold which `next()` returns, one after the other, up to an
+/// empty one. All of them stay valid until `write_gathered` returns. The ordering contract is that
+/// of `write`, and so are the errors.
+template <class S>
+concept gathering_storage = storage<S> && requires(S& s, address at, detail::no_pieces& next) {
+    { s.write_gathered(at, at, next) } -> std::same_as<result<void>>;
+};
+
+/// Bytes that `write_gathered` collects on the stack where the storage cannot gather.
+inline constexpr std::size_t gather_buffer = 256;
+
+/// Storage writes that `write_gathered` takes for `count` bytes; exact.
+template <storage S>
+[[nodiscard]] constexpr address gathered_writes(address count) noexcept {
+    return gathering_storage<S> ? 1 : (count + gather_buffer - 1) / gather_buffer;
+}
+
+/// Writes the `count` bytes that `next()` yields to `[to, to + count)` in ascending order. Errors:
+/// the storage's; then a prefix may have been written. `gathered_writes` operations.
+template <storage S, class Next>
+[[nodiscard]] result<void> write_gathered(S& storage, address to, address count, Next& next) {
+    if constexpr (gathering_storage<S>) {
+        return storage.write_gathered(to, count, next);
+    } else {
+        if (const auto fits = detail::check_range(storage.size(), to, count); !fits) {
+            return fits;
+        }
+        std::array<std::byte, gather_buffer> buffer;
+        std::span<const std::byte> piece = next();
+        while (count != 0) {
+            const std::size_t size = detail::lesser(buffer.size(), count);
+            for (std::size_t filled = 0; filled < size; piece = piece.empty() ? next() : piece) {
+                const std::size_t part = detail::lesser(piece.size(), size - filled);
+                std::memcpy(buffer.data() + filled, piece.data(), part);
+                piece = piece.subspan(part);
+                filled += part;
+            }
+            if (const auto done = storage.write(to, std::span(buffer).first(size)); !done) {
+                return done;
+            }
+            to += size;
+            count -= size;
+        }
+        return {};
+    }
+}
+
+} // namespace vmem
+
+// ========================================================================================
+// vmem/device/sd_card.hpp
+#define VMEM_DEVICE_SD_CARD_HPP
+
+namespace vmem {
+
+/// An SD card in SPI mode: SDSC, SDHC and SDXC, in sectors of 512 bytes, which a power cut leaves
+/// old or new. All that goes over the wires is protected by a CRC unless `Options` says otherwise.
+///
+/// Neighbouring sectors are transferred in one sequence, whether they are asked for in one call or
+/// in several: from the second call on that begins where the last one ended, the sequence stays
+/// open until something else is asked for. A single sector is one command of 6 bytes, the card's
+/// answer, a token, 512 bytes and 2 of CRC.
+///
+/// A write returns when the card has the data, and the card programs it while the program goes on;
+/// what goes wrong meanwhile is reported by the next operation. `sync` waits for it.
+///
+/// If a transfer fails, the card is started anew and asked again, at most twice; so a card that was
+/// taken out and put back goes on working. Errors: no_device while there is none; wrong_device if
+/// another one was put in; timed_out; read_failed, write_failed, sync_failed; the bus's.
+template <class Bus, sd_options Options = sd_options{}>
+class sd_card {
+    static_assert((check_spi_bus<Bus>(), true));
+
+    using link_type = detail::sd_link<Bus, Options>;
+    using selection = typename link_type::selection;
+
+public:
+    static constexpr std::size_t sector = link_type::block_size;
+    static constexpr storage_geometry geometry = {
+        .read_size = sector, .write_size = sector, .erase_size = 0, .atomic_write_size = sector};
+
+    constexpr sd_card() = default;
+    constexpr explicit sd_card(Bus bus) noexcept(std::is_nothrow_move_constructible_v<Bus>)
+        : link_(std::move(bus)) {}
+
+    /// Must have succeeded before anything else is called. Errors: no_device, wrong_device (not the
+    /// card that was started before), timed_out, read_failed. Takes up to a second.
+    [[nodiscard]] result<void> start() {
+        mode_ = mode::idle;
+        lost_ = lost_ || unsynced_;
+        unsynced_ = false;
+        clock(400'000);
+        const auto started = initialise();
+        clock(Options.hertz);
+        return finish(started);
+    }
+    /// Lets the next `start` accept any card.
+    void forget() noexcept { blocks_ = 0; }
+
+    /// Bytes; 0 before `start`. What an address cannot express is not used.
+    [[nodiscard]] constexpr address size() const noexcept {
+        constexpr address most = (std::numeric_limits<address>::max)() / sector;
+        return (blocks_ < most ? static_cast<address>(blocks_) : most) * sector;
+    }
+
+    [[nodiscard]] result<void> read(address from, std::span<std::byte> out) {
+        return transfer(from, {}, out);
+    }
+    [[nodiscard]] result<void> write(address to, std::span<const std::byte> in) {
+        return transfer(to, in, {});
+    }
+    /// Is not repeated if it fails: the pieces are gone. `count` must be whole sectors.
+    [[nodiscard]] result<void> write_gathered(address to, address count, auto& next) {
+        if (const auto fits = check(to, count); !fits || count == 0) {
+            return fits;
+        }
+        using pieces = std::remove_reference_t<decltype(next)>;
+        source all{.from = &next,
+                   .next = [](void* from) -> std::span<const std::byte> {
+                       return (*static_cast<pieces*>(from))();
+                   },
+                   .piece = {}};
+        return transfer_blocks(to, count, all, {});
+    }
+    /// Ends what is open, waits until the card has programmed it, and asks whether it could. Errors
+    /// also if the card was started anew since it was written to: what it had not programmed then
+    /// may be lost.
+    [[nodiscard]] result<void> sync() {
+        if (std::exchange(lost_, false)) {
+            return failure(errc::sync_failed);
+        }
+        if (!unsynced_) {
+            return {};
+        }
+        const selection selected(link_);
+        const auto outcome = finish(complete());
+        unsynced_ = !outcome;
+        return outcome;
+    }
+
+    [[nodiscard]] constexpr Bus& bus() noexcept { return link_.bus(); }
+
+private:
+    enum class mode : std::uint8_t { idle, has_read, has_written, reading, writing };
+
+    using command = sd_command;
+
+    /// Where the bytes of a write come from, whatever hands them out: there is one function that
+    /// writes.
+    struct source {
+        void* from;
+        std::span<const std::byte> (*next)(void*);
+        /// What is left of the piece at hand.
+        std::span<const std::byte> piece;
+    };
+
+    [[nodiscard]] constexpr result<void> check(address at, address count) const noexcept {
+        const auto fits = detail::check_range(size(), at, count);
+        return fits && (at | count) % sector != 0 ? failure(errc::misaligned) : fits;
+    }
+
+    void clock([[maybe_unused]] std::uint32_t hertz) {
+        if constexpr (requires(Bus& bus) { bus.clock(hertz); }) {
+            link_.bus().clock(hertz);
+        }
+    }
+
+    /// The outcome of a transfer: what the bus says, before what the card did. What failed in the
+    /// middle of a sequence ends it.
+    [[nodiscard]] result<void> finish(result<void> outcome) {
+        if (!outcome && std::exchange(mode_, mode::idle) >= mode::reading) {
+            static_cast<void>(link_.command(command::stop_transmission));
+        }
+        const auto wires = link_.bus_error();
+        return wires ? outcome : wires;
+    }
+
+    // --- transfers
+
+    /// Writes `in`, or reads `out` if that is empty, and tries again.
+    [[nodiscard]] result<void> transfer(address at, std::span<const std::byte> in,
+                                        std::span<std::byte> out) {
+        const std::size_t count = in.size() + out.size();
+        if (const auto fits = check(at, count); !fits || count == 0) {
+            return fits;
+        }
+        for (int left = 2;; --left) {
+            source all{.from = nullptr, .next = nullptr, .piece = in};
+            const auto outcome = transfer_blocks(at, count, all, out);
+            if (outcome || left == 0) {
+                return outcome;
+            }
+            if (outcome.error() != errc::read_failed && outcome.error() != errc::write_failed) {
+                if (const auto again = start(); !again) {
+                    return again;
+                }
+            }
+        }
+    }
+
+    /// One attempt; `out` is empty for a write. `count` is not 0.
+    [[nodiscard]] result<void> transfer_blocks(address at, address count, source& bytes,
+                                               std::span<std::byte> out) {
+        const selection selected(link_);
+        const auto block = static_cast<std::uint32_t>(at / sector);
+        const bool is_write = out.empty();
+        auto outcome = begin(is_write ? writes : reads, block, count > sector);
+        next_ = block;
+        for (; outcome && count != 0; count -= sector, ++next_) {
+            if (is_write) {
+                outcome = send_block(bytes);
+            } else {
+                outcome = link_.receive_block(out.first(sector));
+                out = out.subspan(sector);
+            }
+        }
+        unsynced_ = unsynced_ || (is_write && outcome);
+        return finish(outcome);
+    }
+
+    struct transfer_kind {
+        mode once;
+        mode sequence;
+        command single;
+        command several;
+        errc refused;
+    };
+    static constexpr transfer_kind reads = {mode::has_read, mode::reading, command::read_single,
+                                            command::read_multiple, errc::read_failed};
+    static constexpr transfer_kind writes = {mode::has_written, mode::writing,
+                                             command::write_single, command::write_multiple,
+                                             errc::write_failed};
+
+    /// Makes the card ready to transfer from `block` on, in the open sequence if it leads there.
+    /// Errors: no_device, timed_out, and that of `kind`.
+    [[nodiscard]] result<void> begin(const transfer_kind& kind, std::uint32_t block, bool several) {
+        if (mode_ == kind.sequence && next_ == block) {
+            return {};
+        }
+        several = several || (mode_ == kind.once && next_ == block);
+        if (const auto ended = end_sequence(); !ended) {
+            return ended;
+        }
+        if (const auto ready = link_.ready(link_type::write_time); !ready) {
+            return ready;
+        }
+        const std::byte response = link_.command(several ? kind.several : kind.single,
+                                                 high_capacity_ ? block : block * sector);
+        if (response != std::byte{}) {
+            return failure(response == sd_token::silence ? errc::no_device : kind.refused);
+        }
+        mode_ = several ? kind.sequence : kind.once;
+        return {};
+    }
+
+    [[nodiscard]] result<void> complete() {
+        auto outcome = end_sequence();
+        if (outcome) {
+            outcome = link_.ready(link_type::write_time);
+        }
+        if (outcome) {
+            const std::byte response = link_.command(command::send_status);
+            if ((response | link_.receive()) != std::byte{}) {
+                outcome =
+                    failure(response == sd_token::silence ? errc::no_device : errc::sync_failed);
+            }
+        }
+        return outcome;
+    }
+
+    [[nodiscard]] result<void> end_sequence() {
+        const mode before = std::exchange(mode_, mode::idle);
+        if (before == mode::reading) {
+            // It may complain of what follows the last block, which nobody asked for.
+            static_cast<void>(link_.command(command::stop_transmission));
+        } else if (before == mode::writing) {
+            if (const auto ready = link_.ready(link_type::write_time); !ready) {
+                return ready;
+            }
+            link_.send(sd_token::stop);
+            link_.idle(1);
+        }
+        return {};
+    }
+
+    [[nodiscard]] result<void> send_block(source& bytes) {
+        if (const auto ready = link_.ready(link_type::write_time); !ready) {
+            return ready;
+        }
+        link_.send(mode_ == mode::writing ? sd_token::next_block : sd_token::block);
+        std::uint16_t crc = 0;
+        for (std::size_t left = sector; left != 0;) {
+            if (bytes.piece.empty()) {
+                bytes.piece = bytes.next(bytes.from);
+            }
+            const auto part = bytes.piece.first(detail::lesser(bytes.piece.size(), left));
+            link_.send(part);
+            if constexpr (Options.crc) {
+                crc = sd_crc16(part, crc);
+            }
+            bytes.piece = bytes.piece.subspan(part.size());
+            left -= part.size();
+        }
+        return link_.end_block(crc);
+    }
+
+    [[nodiscard]] result<void> initialise() {
+        const auto card = detail::start_sd_card<Options.crc>(link_);
+        if (!card) {
+            return failure(card.error());
+        }
+        if (blocks_ != 0 && card->identity != identity_) {
+            return failure(errc::wrong_device);
+        }
+        identity_ = card->identity;
+        blocks_ = card->sectors;
+        high_capacity_ = card->high_capacity;
+        return {};
+    }
+
+    link_type link_;
+    std::uint32_t blocks_ = 0;
+    /// Where the last transfer ended.
+    std::uint32_t next_ = 0;
+    std::uint16_t identity_ = 0;
+    mode mode_ = mode::idle;
+    bool high_capacity_ = false;
+    bool unsynced_ = false;
+    bool lost_ = false;
+};
+static_assert(storage<sd_card<spi_bus_archetype>> && gathering_storage<sd_card<spi_bus_archetype>>);
+
+} // namespace vmem
+
+// ========================================================================================
+// vmem/device/serial_frame.hpp
+#define VMEM_DEVICE_SERIAL_FRAME_HPP
+
+/// \file
+/// What goes over the line between `serial_storage` and its host: frames of a header of 12 bytes,
+/// data, and the CRC-32C of both, lowest byte first. The device asks, the host answers with the
+/// same kind and number. Every request may be repeated: it means the same the second time.
+namespace vmem {
+
+enum class serial_kind : std::uint8_t {
+    /// The answer's `place` is the size of the storage (bytes).
+    hello = 1,
+    /// Of `length` bytes at `place`; the answer carries them.
+    read = 2,
+    /// Of the data that it carries, to `place`.
+    write = 3,
+    /// Answered when all writes before it are durable.
+    sync = 4,
+};
+
+enum class serial_status : std::uint8_t { request = 0, done = 1, out_of_range = 2, failed = 3 };
+
+struct serial_frame {
+    static constexpr std::byte mark{0xA7};
+    static constexpr std::size_t header_size = 12;
+    static constexpr std::size_t crc_size = 4;
+    /// Bytes of data in a frame.
+    static constexpr std::size_t most_data = 4096;
+
+    serial_kind kind{};
+    std::uint8_t number = 0;
+    serial_status status = serial_status::request;
+    std::uint16_t length = 0;
+    /// 48 bits of it.
+    std::uint64_t place = 0;
+
+    /// Bytes of data that follow the header.
+    [[nodiscard]] constexpr std::size_t data_size() const noexcept {
+        const bool carries = status == serial_status::request ? kind == serial_kind::write
+                                                              : kind == serial_kind::read;
+        return carries && status <= serial_status::done ? length : 0;
+    }
+
+    [[nodiscard]] constexpr std::array<std::byte, header_size> to_bytes() const noexcept {
+        std::array<std::byte, header_size> bytes = {
+            mark,
+            static_cast<std::byte>(kind),
+            static_cast<std::byte>(number),
+            static_cast<std::byte>(status),
+            static_cast<std::byte>(length),
+            static_cast<std::byte>(length >> 8),
+        };
+        put(std::span(bytes).subspan<6>(), place);
+        return bytes;
+    }
+    [[nodiscard]] static constexpr serial_frame
+    from_bytes(std::span<const std::byte, header_size> bytes) noexcept {
+        return {.kind = static_cast<serial_kind>(bytes[1]),
+                .number = std::to_integer<std::uint8_t>(bytes[2]),
+                .status = static_cast<serial_status>(bytes[3]),
+                .length = static_cast<std::uint16_t>(get(bytes.subspan<4, 2>())),
+                .place = get(bytes.subspan<6>())};
+    }
+
+    /// A number of as many bytes as there are, lowest first.
+    static constexpr void put(std::span<std::byte> to, std::uint64_t value) noexcept {
+        for (std::byte& each : to) {
+            each = static_cast<std::byte>(value);
+            value >>= 8;
+        }
+    }
+    [[nodiscard]] static constexpr std::uint64_t get(std::span<const std::byte> from) noexcept {
+        std::uint64_t value = 0;
+        for (std::size_t i = from.size(); i != 0; --i) {
+            value = value << 8 | std::to_integer<std::uint64_t>(from[i - 1]);
+        }
+        return value;
+    }
+};
+
+} // namespace vmem
+
+// ========================================================================================
+// vmem/device/serial_port.hpp
+#define VMEM_DEVICE_SERIAL_PORT_HPP
+
+/// \file
+/// A line of bytes to another machine: a UART, a USB serial port, a socket. It may lose bytes and
+/// change them.
+///
+/// - `send(out)` returns when the bytes are on their way.
+/// - `receive(in)` waits for as many bytes as `in` has; `timed_out` if the next one does not come
+///   for longer than the other side may take to answer (say 200 ms), and then what `in` holds is
+///   unspecified.
+namespace vmem {
+
+namespace detail {
+
+template <class P>
+concept has_port_send = requires(P& p, std::span<const std::byte> out) {
+    { p.send(out) } -> std::same_as<result<void>>;
+};
+template <class P>
+concept has_port_receive = requires(P& p, std::span<std::byte> in) {
+    { p.receive(in) } -> std::same_as<result<void>>;
+};
+
+} // namespace detail
+
+/// The near end of such a line; see above.
+template <class P>
+concept serial_port =
+    std::move_constructible<P> && detail::has_port_send<P> && detail::has_port_receive<P>;
+
+/// Names each member that `P` lacks, one sentence each.
+template <class P>
+consteval void check_serial_port() {
+    static_assert(std::move_constructible<P>,
+                  "serial_port: must be movable; serial_storage holds it by value");
+    static_assert(detail::has_port_send<P>,
+                  "serial_port: missing 'result<void> send(std::span<const std::byte>)'");
+    static_assert(detail::has_port_receive<P>,
+                  "serial_port: missing 'result<void> receive(std::span<std::byte>)', which waits "
+                  "for all of them, and not for ever");
+}
+
+/// The smallest thing that is a serial port: a model to copy from, never called.
+struct serial_port_archetype {
+    [[nodiscard]] result<void> send(std::span<const std::byte> out);
+    [[nodiscard]] result<void> receive(std::span<std::byte> in);
+};
+static_assert(serial_port<serial_port_archetype>);
+
+} // namespace vmem
+
+// ========================================================================================
+// vmem/persist/crc32c.hpp
+#define VMEM_PERSIST_CRC32C_HPP
+
+#if defined(__ARM_FEATURE_CRC32)
+#include <arm_acle.h>
+#endif
+
+namespace vmem {
+
+namespace detail {
+
+/// `tables[n][value]`: the remainder of `value` followed by `n` zero units of `Bits` bits.
+template <std::size_t Tables, unsigned Bits>
+inline constexpr auto crc32c_tables = [] {
+    std::array<std::array<std::uint32_t, std::size_t{1} << Bits>, Tables> tables{};
+    for (std::uint32_t value = 0; value < tables[0].size(); ++value) {
+        std::uint32_t remainder = value;
+        for (auto& table : tables) {
+            for (unsigned bit = 0; bit < Bits; ++bit) {
+                remainder = (remainder >> 1) ^ ((remainder & 1) != 0 ? 0x82F63B78U : 0U);
+            }
+            table[value] = remainder;
+        }
+    }
+    return tables;
+}();
+
+} // namespace detail
+
+/// How to compute a CRC-32C: two look-ups per byte in a table of 16 words, 64 bytes of flash.
+struct crc32c_nibbles {
+    [[nodiscard]] static constexpr std::uint32_t update(std::uint32_t remainder,
+                                                        std::span<const std::byte> bytes) noexcept {
+        const auto& table = detail::crc32c_tables<1, 4>[0];
+        for (const std::byte value : bytes) {
+            remainder ^= std::to_integer<std::uint32_t>(value);
+            remainder = (remainder >> 4) ^ table[remainder & 15];
+            remainder = (remainder >> 4) ^ table[remainder & 15];
+        }
+        return remainder;
+    }
+};
+
+/// How to compute a CRC-32C: eight bytes at a time with eight independent look-ups, in tables of
+/// 8 KiB. Source: Kounavis, Berry, "A systematic approach to building high performance
+/// software-based CRC generators", ISCC 2005 (slicing-by-8).
+struct crc32c_slices {
+    [[nodiscard]] static constexpr std::uint32_t update(std::uint32_t remainder,
+                                                        std::span<const std::byte> bytes) noexcept {
+        const auto& tables = detail::crc32c_tables<8, 8>;
+        for (; bytes.size() >= 8; bytes = bytes.subspan(8)) {
+            const std::uint32_t low = remainder ^ word(bytes);
+            const std::uint32_t high = word(bytes.subspan(4));
+            remainder = tables[7][low & 255] ^ tables[6][low >> 8 & 255] ^
+                        tables[5][low >> 16 & 255] ^ tables[4][low >> 24] ^ tables[3][high & 255] ^
+                        tables[2][high >> 8 & 255] ^ tables[1][high >> 16 & 255] ^
+                        tables[0][high >> 24];
+        }
+        for (const std::byte value : bytes) {
+            remainder = (remainder >> 8) ^
+                        tables[0][(remainder ^ std::to_integer<std::uint32_t>(value)) & 255];
+        }
+        return remainder;
+    }
+
+private:
+    /// Little-endian on every machine.
+    [[nodiscard]] static constexpr std::uint32_t word(std::span<const std::byte> bytes) noexcept {
+        return std::to_integer<std::uint32_t>(bytes[0]) |
+               std::to_integer<std::uint32_t>(bytes[1]) << 8 |
+               std::to_integer<std::uint32_t>(bytes[2]) << 16 |
+               std::to_integer<std::uint32_t>(bytes[3]) << 24;
+    }
+};
+
+// A compiler for x86-64 may use the instruction in one function although the program as a whole is
+// for processors that need not have it; whether this one does is asked at run time.
+#if defined(__GNUC__) && defined(__x86_64__) && (defined(__SSE4_2__) || __STDC_HOSTED__)
+
+/// How to compute a CRC-32C: with the processor's instruction for it, eight bytes at a time.
+struct crc32c_instruction {
+    /// Whether this processor has the instruction. One load.
+    [[nodiscard]] static bool available() noexcept {
+#if defined(__SSE4_2__)
+        return true;
+#else
+        return __builtin_cpu_supports("sse4.2") != 0;
+#endif
+    }
+    /// Precondition: `available()`.
+    [[nodiscard, gnu::target("sse4.2")]] static std::uint32_t
+    update(std::uint32_t remainder, std::span<const std::byte> bytes) noexcept {
+        unsigned long long wide = remainder;
+        for (; bytes.size() >= 8; bytes = bytes.subspan(8)) {
+            unsigned long long word = 0;
+            std::memcpy(&word, bytes.data(), 8);
+            wide = __builtin_ia32_crc32di(wide, word);
+        }
+        remainder = static_cast<std::uint32_t>(wide);
+        for (const std::byte value : bytes) {
+            remainder = __builtin_ia32_crc32qi(remainder, std::to_integer<unsigned char>(value));
+        }
+        return remainder;
+    }
+};
+
+#elif defined(__ARM_FEATURE_CRC32)
+
+/// How to compute a CRC-32C: with the processor's instruction for it, four bytes at a time.
+struct crc32c_instruction {
+    [[nodiscard]] static constexpr bool available() noexcept { return true; }
+    [[nodiscard]] static std::uint32_t update(std::uint32_t remainder,
+                                              std::span<const std::byte> bytes) noexcept {
+        for (; bytes.size() >= 4; bytes = bytes.subspan(4)) {
+            std::uint32_t word = 0;
+            std::memcpy(&word, bytes.data(), 4);
+            remainder = __crc32cw(remainder, word);
+        }
+        for (const std::byte value : bytes) {
+            remainder = __crc32cb(remainder, std::to_integer<std::uint8_t>(value));
+        }
+        return remainder;
+    }
+};
+
+#else
+
+/// This processor has no instruction for it, or the compiler does not know.
+struct crc32c_instruction {
+    [[nodiscard]] static constexpr bool available() noexcept { return false; }
+    [[nodiscard]] static constexpr std::uint32_t update(std::uint32_t remainder,
+                                                        std::span<const std::byte> bytes) noexcept {
+        return crc32c_nibbles::update(remainder, bytes);
+    }
+};
+
+#endif
+
+/// The processor's instruction where it has one; else the tables that suit the machine: nibbles
+/// where memory is scarce, slices on 64 bits.
+struct crc32c_automatic {
+    [[nodiscard]] static constexpr std::uint32_t update(std::uint32_t remainder,
+                                                        std::span<const std::byte> bytes) noexcept {
+        using tables = std::conditional_t<sizeof(void*) >= 8, crc32c_slices, crc32c_nibbles>;
+        if (std::is_constant_evaluated()) {
+            return crc32c_nibbles::update(remainder, bytes);
+        }
+        return crc32c_instruction::available() ? crc32c_instruction::update(remainder, bytes)
+                                               : tables::update(remainder, bytes);
+    }
+};
+
+/// CRC-32C (Castagnoli, polynomial 0x1EDC6F41 reflected, as in RFC 3720 appendix B.4) of `bytes`,
+/// continued from `crc` of what came before. `Method` is how: every one gives the same value.
+template <class Method = crc32c_automatic>
+[[nodiscard]] constexpr std::uint32_t crc32c(std::span<const std::byte> bytes,
+                                             std::uint32_t crc = 0) noexcept {
+    return ~Method::update(~crc, bytes);
+}
+
+} // namespace vmem
+
+// ========================================================================================
+// vmem/device/serial_server.hpp
+#define VMEM_DEVICE_SERIAL_SERVER_HPP
+
+namespace vmem {
+
+/// What a `serial_server` has seen.
+struct serial_counts {
+    std::uint32_t requests = 0;
+    /// Bytes that belonged to no frame.
+    std::uint32_t dropped = 0;
+    std::uint64_t bytes_read = 0;
+    std::uint64_t bytes_written = 0;
+};
+
+/// The other end of `serial_storage`: serves a `Storage` to it. It knows nothing of the line: the
+/// program gives it what came, and sends what it answers.
+///
+/// RAM: a frame of each direction, and the storage.
+template <class Storage>
+class serial_server {
+    static_assert((check_storage<Storage>(), true));
+
+public:
+    explicit serial_server(Storage storage) : storage_(std::move(storage)) {}
+
+    /// Takes bytes as they come; `answer(std::span<const std::byte>)` is called for each part of
+    /// each answer, in order. O(bytes), and the storage's operations.
+    template <class Answer>
+    void receive(std::span<const std::byte> bytes, Answer answer) {
+        while (!bytes.empty()) {
+            const auto part = bytes.first(detail::lesser(bytes.size(), buffer_.size() - filled_));
+            std::memcpy(buffer_.data() + filled_, part.data(), part.size());
+            filled_ += part.size();
+            bytes = bytes.subspan(part.size());
+            while (take_frame(answer)) {
+            }
+        }
+    }
+    /// To be called when nothing has come for some milliseconds: what is missing of a frame will
+    /// not come any more.
+    template <class Answer>
+    void quiet(Answer answer) {
+        while (filled_ != 0) {
+            drop(1);
+            while (take_frame(answer)) {
+            }
+        }
+    }
+
+    [[nodiscard]] const serial_counts& counts() const noexcept { return counts_; }
+    [[nodiscard]] Storage& storage() noexcept { return storage_; }
+    /// The request that was answered last.
+    [[nodiscard]] const serial_frame& last() const noexcept { return last_; }
+
+private:
+    static constexpr std::size_t header_size = serial_frame::header_size;
+    static constexpr std::size_t crc_size = serial_frame::crc_size;
+
+    void drop(std::size_t count) {
+        counts_.dropped += static_cast<std::uint32_t>(count);
+        remove(count);
+    }
+    void remove(std::size_t count) {
+        filled_ -= count;
+        std::memmove(buffer_.data(), buffer_.data() + count, filled_);
+    }
+
+    /// Serves the frame at the start of what came. Whether there may be another.
+    template <class Answer>
+    [[nodiscard]] bool take_frame(Answer& answer) {
+        std::size_t garbage = 0;
+        while (garbage < filled_ && buffer_[garbage] != serial_frame::mark) {
+            ++garbage;
+        }
+        if (garbage != 0) {
+            drop(garbage);
+        }
+        if (filled_ < header_size) {
+            return false;
+        }
+        const auto frame = serial_frame::from_bytes(
+            std::span<const std::byte, header_size>(buffer_.data(), header_size));
+        if (frame.status != serial_status::request || frame.length > serial_frame::most_data) {
+            drop(1);
+            return true;
+        }
+        const std::size_t size = header_size + frame.data_size();
+        if (filled_ < size + crc_size) {
+            return false;
+        }
+        const std::span bytes = std::span<const std::byte>(buffer_).first(size);
+        if (serial_frame::get(std::span(buffer_).subspan(size, crc_size)) != crc32c(bytes)) {
+            drop(1);
+            return true;
+        }
+        serve(frame, bytes.subspan(header_size), answer);
+        remove(size + crc_size);
+        return true;
+    }
+
+    template <class Answer>
+    void serve(serial_frame frame, std::span<const std::byte> data, Answer& answer) {
+        ++counts_.requests;
+        last_ = frame;
+        std::span<std::byte> found;
+        result<void> outcome;
+        const auto at = static_cast<address>(frame.place);
+        switch (frame.kind) {
+        case serial_kind::hello:
+            frame.place = storage_.size();
+            break;
+        case serial_kind::read:
+            found = std::span(answer_).first(frame.length);
+            outcome = at == frame.place ? storage_.read(at, found) : failure(errc::out_of_range);
+            counts_.bytes_read += frame.length;
+            break;
+        case serial_kind::write:
+            outcome = at == frame.place ? storage_.write(at, data) : failure(errc::out_of_range);
+            counts_.bytes_written += frame.length;
+            break;
+        case serial_kind::sync:
+            outcome = storage_.sync();
+            break;
+        default:
+            outcome = failure(errc::out_of_range);
+            break;
+        }
+        frame.status = outcome                                 ? serial_status::done
+                       : outcome.error() == errc::out_of_range ? serial_status::out_of_range
+                                                               : serial_status::failed;
+        send(frame, found.first(frame.data_size()), answer);
+    }
+
+    template <class Answer>
+    void send(const serial_frame& frame, std::span<const std::byte> data, Answer& answer) {
+        const auto header = frame.to_bytes();
+        std::array<std::byte, crc_size> crc{};
+        serial_frame::put(crc, crc32c(data, crc32c(header)));
+        answer(std::span<const std::byte>(header));
+        answer(data);
+        answer(std::span<const std::byte>(crc));
+    }
+
+    Storage storage_;
+    std::array<std::byte, header_size + serial_frame::most_data + crc_size> buffer_{};
+    std::array<std::byte, serial_frame::most_data> answer_{};
+    std::size_t filled_ = 0;
+    serial_counts counts_;
+    serial_frame last_;
+};
+
+} // namespace vmem
+
+// ========================================================================================
+// vmem/device/serial_storage.hpp
+#define VMEM_DEVICE_SERIAL_STORAGE_HPP
+
+namespace vmem {
+
+struct serial_options {
+    /// Bytes of data in a frame, at most `serial_frame::most_data`. A frame that is damaged is sent
+    /// again whole; each costs 32 bytes, both ways together, and one answer to wait for.
+    std::size_t frame = 512;
+    /// How often a request is sent before it is given up.
+    int attempts = 10;
+};
+
+/// The memory of another machine at the end of a serial line; tools/vmem-serial-host.cpp is its
+/// other end. Frames have a checksum and a number, and are sent again until they are answered, so
+/// that lost and damaged bytes cost time and nothing else.
+///
+/// Errors: no_device if nothing comes back, timed_out if nothing whole does, out_of_range,
+/// read_failed, write_failed and sync_failed as the host reports them; the port's.
+template <class Port, serial_options Options = serial_options{}>
+class serial_storage {
+    static_assert((check_serial_port<Port>(), true));
+    static_assert(Options.frame != 0 && Options.frame <= serial_frame::most_data,
+                  "serial_storage: a frame holds 1 to 4096 bytes of data");
+
+public:
+    constexpr serial_storage() = default;
+    constexpr explicit serial_storage(Port port) noexcept(
+        std::is_nothrow_move_constructible_v<Port>)
+        : port_(std::move(port)) {}
+
+    /// Asks the host how large its memory is. Must have succeeded before anything else is called.
+    [[nodiscard]] result<void> start() {
+        serial_frame answer{.kind = serial_kind::hello};
+        if (const auto done = ask(answer, {}, {}); !done) {
+            return done;
+        }
+        constexpr address most = (std::numeric_limits<address>::max)();
+        size_ = answer.place < most ? static_cast<address>(answer.place) : most;
+        return {};
+    }
+
+    /// Bytes; 0 before `start`.
+    [[nodiscard]] constexpr address size() const noexcept { return size_; }
+
+    [[nodiscard]] result<void> read(address from, std::span<std::byte> out) {
+        if (const auto fits = detail::check_range(size_, from, out.size()); !fits) {
+            return fits;
+        }
+        while (!out.empty()) {
+            const auto part = out.first(detail::lesser(out.size(), Options.frame));
+            if (const auto done = ask(serial_kind::read, from, {}, part); !done) {
+                return done;
+            }
+            from += part.size();
+            out = out.subspan(part.size());
+        }
+        return {};
+    }
+    [[nodiscard]] result<void> write(address to, std::span<const std::byte> in) {
+        if (const auto fits = detail::check_range(size_, to, in.size()); !fits) {
+            return fits;
+        }
+        while (!in.empty()) {
+            const auto part = in.first(detail::lesser(in.size(), Options.frame));
+            if (const auto done = ask(serial_kind::write, to, part, {}); !done) {
+                return done;
+            }
+            to += part.size();
+            in = in.subspan(part.size());
+        }
+        return {};
+    }
+    [[nodiscard]] result<void> sync() { return ask(serial_kind::sync, 0, {}, {}); }
+
+    /// Frames that had to be sent again, since construction.
+    [[nodiscard]] constexpr std::uint32_t repeated() const noexcept { return repeated_; }
+    [[nodiscard]] constexpr Port& port() noexcept { return port_; }
+
+private:
+    [[nodiscard]] result<void> ask(serial_kind kind, address place, std::span<const std::byte> out,
+                                   std::span<std::byte> in) {
+        serial_frame frame{.kind = kind,
+                           .length = static_cast<std::uint16_t>(out.size() + in.size()),
+                           .place = place};
+        return ask(frame, out, in);
+    }
+
+    /// Sends a request until it is answered; `frame` becomes the answer.
+    [[nodiscard]] result<void> ask(serial_frame& frame, std::span<const std::byte> out,
+                                   std::span<std::byte> in) {
+        frame.number = ++number_;
+        bool heard = false;
+        for (int left = Options.attempts; left != 0; --left) {
+            if (const auto sent = send(frame, out); !sent) {
+                return sent;
+            }
+            serial_frame answer;
+            const auto received = receive(frame, answer, in);
+            if (received) {
+                frame = answer;
+                return verdict(frame);
+            }
+            if (received.error() != errc::timed_out) {
+                return received;
+            }
+            heard = heard || heard_;
+            ++repeated_;
+        }
+        return failure(heard ? errc::timed_out : errc::no_device);
+    }
+
+    [[nodiscard]] result<void> send(const serial_frame& frame, std::span<const std::byte> out) {
+        const auto header = frame.to_bytes();
+        std::array<std::byte, serial_frame::crc_size> crc{};
+        serial_frame::put(crc, crc32c(out, crc32c(header)));
+        for (const auto part :
+             {std::span<const std::byte>(header), out, std::span<const std::byte>(crc)}) {
+            if (const auto sent = port_.send(part); !sent) {
+                return sent;
+            }
+        }
+        return {};
+    }
+
+    /// Waits for the answer to `request`. Errors: timed_out, also for one that is damaged; then the
+    /// line is quiet. Others are the port's.
+    [[nodiscard]] result<void> receive(const serial_frame& request, serial_frame& answer,
+                                       std::span<std::byte> in) {
+        std::array<std::byte, serial_frame::header_size> header{};
+        heard_ = false;
+        for (;;) {
+            if (const auto marked = port_.receive(std::span(header).first(1)); !marked) {
+                return marked;
+            }
+            heard_ = true;
+            if (header[0] != serial_frame::mark) {
+                continue;
+            }
+            if (const auto rest = port_.receive(std::span(header).subspan(1)); !rest) {
+                return rest;
+            }
+            answer = serial_frame::from_bytes(header);
+            const bool expected = answer.kind == request.kind && answer.number == request.number &&
+                                  answer.data_size() <= in.size();
+            // What is not the answer is the end of a damaged one, or a second answer to what was
+            // asked twice; nothing but silence tells for certain where the next one begins.
+            if (!expected || !data_is_whole(header, in.first(answer.data_size()))) {
+                return quiet();
+            }
+            return {};
+        }
+    }
+
+    [[nodiscard]] bool data_is_whole(std::span<const std::byte> header, std::span<std::byte> in) {
+        std::array<std::byte, serial_frame::crc_size> crc{};
+        return port_.receive(in) && port_.receive(crc) &&
+               serial_frame::get(crc) == crc32c(in, crc32c(header));
+    }
+
+    /// Until nothing more comes: returns why.
+    [[nodiscard]] result<void> quiet() {
+        std::array<std::byte, 1> any{};
+        auto outcome = port_.receive(any);
+        while (outcome) {
+            outcome = port_.receive(any);
+        }
+        return outcome;
+    }
+
+    [[nodiscard]] static result<void> verdict(const serial_frame& answer) {
+        switch (answer.status) {
+        case serial_status::done:
+            return {};
+        case serial_status::out_of_range:
+            return failure(errc::out_of_range);
+        default:
+            return failure(answer.kind == serial_kind::write  ? errc::write_failed
+                           : answer.kind == serial_kind::sync ? errc::sync_failed
+                                                              : errc::read_failed);
+        }
+    }
+
+    [[no_unique_address]] Port port_;
+    address size_ = 0;
+    std::uint32_t repeated_ = 0;
+    std::uint8_t number_ = 0;
+    bool heard_ = false;
+};
+static_assert(storage<serial_storage<serial_port_archetype>>);
+
+} // namespace vmem
+
+// ========================================================================================
+// vmem/device/spi_fram.hpp
+#define VMEM_DEVICE_SPI_FRAM_HPP
+
+namespace vmem {
+
+/// What `spi_fram` needs to know of a chip.
+struct spi_fram_chip {
+    /// Bytes, a power of two of at least 1024: the chip's identification names it.
+    address size = 0;
+    /// Of an address on the wires: 2 or 3.
+    std::size_t address_bytes = 2;
+    /// Whether it has a sleep mode.
+    bool sleeps = false;
+    /// Manufacturer, as the first byte of the identification. 0x04 is Fujitsu.
+    std::byte maker{0x04};
+};
+
+namespace chip {
+
+inline constexpr spi_fram_chip fram_mb85rs64v{.size = 8'192};
+inline constexpr spi_fram_chip fram_mb85rs128b{.size = 16'384};
+inline constexpr spi_fram_chip fram_mb85rs256b{.size = 32'768};
+inline constexpr spi_fram_chip fram_mb85rs512t{.size = 65'536, .sleeps = true};
+inline constexpr spi_fram_chip fram_mb85rs1mt{.size = 131'072, .address_bytes = 3, .sleeps = true};
+inline constexpr spi_fram_chip fram_mb85rs2mta{.size = 262'144, .address_bytes = 3, .sleeps = true};
+inline constexpr spi_fram_chip fram_mb85rs4mt{.size = 524'288, .address_bytes = 3, .sleeps = true};
+
+} // namespace chip
+
+/// A serial FRAM with the commands of Fujitsu's MB85RS: reads and writes of any length at the speed
+/// of the wires, no waiting and no wear, and each byte is durable when it has been sent.
+///
+/// A read is one transaction of 1 + `Chip.address_bytes` bytes and the data; a write has another of
+/// one byte before it. Errors: the bus's. A chip that is not there can be told in `start` alone.
+template <class Bus, spi_fram_chip Chip>
+class spi_fram {
+    static_assert((check_spi_bus<Bus>(), true));
+    static_assert(std::has_single_bit(Chip.size) && Chip.size >= 1024,
+                  "spi_fram: the chip's size must be a power of two of at least 1024 bytes");
+    static_assert((Chip.size - 1) >> (8 * Chip.address_bytes - 1) >> 1 == 0,
+                  "spi_fram: the chip's size does not fit its address bytes");
+
+public:
+    /// Bytes.
+    static constexpr address capacity = Chip.size;
+
+    constexpr spi_fram() = default;
+    constexpr explicit spi_fram(Bus bus) noexcept(std::is_nothrow_move_constructible_v<Bus>)
+        : bus_(std::move(bus)) {}
+
+    /// Wakes the chip and asks who it is. Errors: no_device if nothing answers; wrong_device if its
+    /// maker or its size is another; read_only if some of it is protected; the bus's. At most 400
+    /// transactions of 5 bytes (one if the chip cannot sleep), and one of 2.
+    [[nodiscard]] result<void> start() {
+        if (const auto known = identify(); !known) {
+            return known;
+        }
+        std::array<std::byte, 1> status{};
+        if (const auto done = detail::spi_transact(bus_, std::array{read_status}, {}, status);
+            !done) {
+            return done;
+        }
+        if ((status[0] & protected_blocks) != std::byte{}) {
+            return failure(errc::read_only);
+        }
+        return {};
+    }
+
+    [[nodiscard]] constexpr address size() const noexcept { return capacity; }
+
+    [[nodiscard]] result<void> read(address from, std::span<std::byte> out) {
+        return access(std::byte{0x03}, from, {}, out);
+    }
+    [[nodiscard]] result<void> write(address to, std::span<const std::byte> in) {
+        return access(std::byte{0x02}, to, in, {});
+    }
+    /// Nothing to do: writes are durable at once.
+    [[nodiscard]] constexpr result<void> sync() noexcept { return {}; }
+
+    /// Lets the chip sleep until the next `start`. Errors: the bus's. One transaction of one byte.
+    [[nodiscard]] result<void> sleep()
+        requires(Chip.sleeps)
+    {
+        return detail::spi_transact(bus_, std::array{go_to_sleep}, {}, {});
+    }
+
+    [[nodiscard]] constexpr Bus& bus() noexcept { return bus_; }
+
+private:
+    static constexpr std::byte enable_write{0x06};
+    static constexpr std::byte read_status{0x05};
+    static constexpr std::byte identity{0x9F};
+    static constexpr std::byte go_to_sleep{0xB9};
+    static constexpr std::byte protected_blocks{0x0C};
+    /// The low bits of the third byte of the identification: the size is 1024 << this.
+    static constexpr std::byte density{std::countr_zero(Chip.size / 1024)};
+    /// A chip that wakes answers within 400 us; at 40 MHz one of these takes 1 us.
+    static constexpr int wakes_within = Chip.sleeps ? 400 : 1;
+
+    [[nodiscard]] result<void> identify() {
+        std::array<std::byte, 4> id{};
+        for (int tries = wakes_within; tries != 0; --tries) {
+            if (const auto done = detail::spi_transact(bus_, std::array{identity}, {}, id); !done) {
+                return done;
+            }
+            if (id[0] == Chip.maker && id[1] == std::byte{0x7F} &&
+                (id[2] & std::byte{0x1F}) == density) {
+                return {};
+            }
+        }
+        const bool silent = id[0] == id[1] && id[1] == id[2] && id[2] == id[3];
+        return failure(silent ? errc::no_device : errc::wrong_device);
+    }
+
+    /// Both directions in one function, out of line: flash is short, and the wires are slow.
+    [[nodiscard, gnu::noinline]] result<void>
+    access(std::byte opcode, address at, std::span<const std::byte> out, std::span<std::byte> in) {
+        auto outcome = detail::check_range(capacity, at, out.size() + in.size());
+        if (!outcome || out.size() + in.size() == 0) {
+            return outcome;
+        }
+        if (!out.empty()) {
+            // The chip forgets after each write that it may be written.
+            outcome = detail::spi_transact(bus_, std::array{enable_write}, {}, {});
+        }
+        if (outcome) {
+            outcome = detail::spi_transact(
+                bus_, detail::command_bytes<Chip.address_bytes>(opcode, at), out, in);
+        }
+        return outcome;
+    }
+
+    [[no_unique_address]] Bus bus_;
+};
+static_assert(storage<spi_fram<spi_bus_archetype, chip::fram_mb85rs64v>> &&
+              fixed_size_storage<spi_fram<spi_bus_archetype, chip::fram_mb85rs64v>>);
+
+} // namespace vmem
+
+// ========================================================================================
+// vmem/device/spi_sram.hpp
+#define VMEM_DEVICE_SPI_SRAM_HPP
+
+namespace vmem {
+
+/// What `spi_sram` needs to know of a chip.
+struct spi_sram_chip {
+    /// Bytes.
+    address size = 0;
+    /// Of an address on the wires: 2 or 3.
+    std::size_t address_bytes = 2;
+    /// What makes addresses count on by themselves over the whole chip.
+    std::byte sequential_mode{0x40};
+};
+
+/// Chips by name, for `spi_sram`, `spi_fram` and `i2c_memory`; figures from their data sheets.
+namespace chip {
+
+inline constexpr spi_sram_chip sram_23k640{.size = 8'192, .sequential_mode = std::byte{0x41}};
+inline constexpr spi_sram_chip sram_23k256{.size = 32'768, .sequential_mode = std::byte{0x41}};
+inline constexpr spi_sram_chip sram_23a512{.size = 65'536};
+inline constexpr spi_sram_chip sram_23lc512 = sram_23a512;
+inline constexpr spi_sram_chip sram_23a1024{.size = 131'072, .address_bytes = 3};
+inline constexpr spi_sram_chip sram_23lc1024 = sram_23a1024;
+
+} // namespace chip
+
+/// A serial RAM with the commands of Microchip's 23K, 23A and 23LC: reads and writes of any length
+/// at the speed of the wires, and no waiting. What it holds is gone when its power is.
+///
+/// A read or write is one transaction of 1 + `Chip.address_bytes` bytes and the data. Errors: the
+/// bus's. A chip that is not there can be told in `start` alone, for a RAM acknowledges nothing.
+template <class Bus, spi_sram_chip Chip>
+class spi_sram {
+    static_assert((check_spi_bus<Bus>(), true));
+    static_assert(Chip.size != 0 && (Chip.size - 1) >> (8 * Chip.address_bytes - 1) >> 1 == 0,
+                  "spi_sram: the chip's size does not fit its address bytes");
+
+public:
+    /// Bytes.
+    static constexpr address capacity = Chip.size;
+
+    constexpr spi_sram() = default;
+    constexpr explicit spi_sram(Bus bus) noexcept(std::is_nothrow_move_constructible_v<Bus>)
+        : bus_(std::move(bus)) {}
+
+    /// Must have succeeded before anything else is called: sets the mode in which addresses count
+    /// on. Errors: no_device if the chip does not say that it is in that mode; the bus's. Two
+    /// transactions of 2 bytes.
+    [[nodiscard]] result<void> start() {
+        const std::array set{std::byte{0x01}, Chip.sequential_mode};
+        if (const auto done = detail::spi_transact(bus_, set, {}, {}); !done) {
+            return done;
+        }
+        const std::array ask{std::byte{0x05}};
+        std::array<std::byte, 1> mode{};
+        if (const auto done = detail::spi_transact(bus_, ask, {}, mode); !done) {
+            return done;
+        }
+        if (mode[0] != Chip.sequential_mode) {
+            return failure(errc::no_device);
+        }
+        return {};
+    }
+
+    [[nodiscard]] constexpr address size() const noexcept { return capacity; }
+
+    [[nodiscard]] result<void> read(address from, std::span<std::byte> out) {
+        return access(std::byte{0x03}, from, {}, out);
+    }
+    [[nodiscard]] result<void> write(address to, std::span<const std::byte> in) {
+        return access(std::byte{0x02}, to, in, {});
+    }
+    /// Nothing to do: writes take effect at once.
+    [[nodiscard]] constexpr result<void> sync() noexcept { return {}; }
+
+    [[nodiscard]] constexpr Bus& bus() noexcept { return bus_; }
+
+private:
+    /// Both directions in one function, out of line: flash is short, and the wires are slow.
+    [[nodiscard, gnu::noinline]] result<void>
+    access(std::byte opcode, address at, std::span<const std::byte> out, std::span<std::byte> in) {
+        const auto fits = detail::check_range(capacity, at, out.size() + in.size());
+        if (!fits || out.size() + in.size() == 0) {
+            return fits;
+        }
+        return detail::spi_transact(bus_, detail::command_bytes<Chip.address_bytes>(opcode, at),
+                                    out, in);
+    }
+
+    [[no_unique_address]] Bus bus_;
+};
+static_assert(storage<spi_sram<spi_bus_archetype, chip::sram_23lc1024>> &&
+              fixed_size_storage<spi_sram<spi_bus_archetype, chip::sram_23lc1024>>);
 
 } // namespace vmem
 
@@ -8265,6 +11215,84 @@ static_assert(eviction_policy<random_eviction<8>>);
 } // namespace vmem
 
 // ========================================================================================
+// vmem/eviction/recorded.hpp
+#define VMEM_EVICTION_RECORDED_HPP
+
+namespace vmem {
+
+/// Any eviction policy, and what it is told of: each use of a page that has a number is one call
+/// `Sink{}(page)`. For a while, on a device that has somewhere to write it: what comes out, a
+/// number per line, is what the program vmem-trace reads.
+///
+///     struct to_stdout {
+///         void operator()(vmem::address page) const noexcept { std::printf("%zu\n", page); }
+///     };
+///     vmem::paged<512, 8, vmem::recorded<vmem::clock, to_stdout>::policy>
+///
+/// Uses of the page that was used last are left out: under most policies they change nothing. What
+/// an access costs is a comparison more, and the sink. `Sink` must not throw, nor use the heap.
+///
+/// RAM: an `address` per slot and one more, beside what `Policy` takes.
+template <template <std::size_t> class Policy, class Sink>
+struct recorded {
+    static_assert(std::default_initializable<Sink> && std::is_nothrow_invocable_v<Sink&, address>,
+                  "recorded: Sink must be default constructible and callable with an address, and "
+                  "noexcept");
+
+    template <std::size_t Slots>
+    class policy {
+    public:
+        /// What has no key is not recorded.
+        constexpr void on_insert(std::size_t slot) noexcept {
+            key_[slot] = none;
+            policy_.on_insert(slot);
+        }
+        constexpr void on_insert(std::size_t slot, address key) noexcept {
+            key_[slot] = key + 1;
+            insert_with_key(policy_, slot, key);
+            record(slot);
+        }
+        constexpr void on_access(std::size_t slot) noexcept {
+            policy_.on_access(slot);
+            record(slot);
+        }
+        constexpr void on_remove(std::size_t slot) noexcept { policy_.on_remove(slot); }
+        template <std::predicate<std::size_t> Evictable>
+        [[nodiscard]] constexpr std::size_t victim(Evictable evictable) noexcept {
+            return policy_.victim(evictable);
+        }
+
+    private:
+        /// Keys are kept one higher.
+        static constexpr address none = 0;
+
+        constexpr void record(std::size_t slot) noexcept {
+            if (key_[slot] != last_ && key_[slot] != none) {
+                last_ = key_[slot];
+                Sink{}(last_ - 1);
+            }
+        }
+
+        Policy<Slots> policy_;
+        std::array<address, Slots> key_{};
+        address last_ = none;
+    };
+};
+
+namespace detail {
+
+struct no_record {
+    constexpr void operator()(address) const noexcept {}
+};
+
+} // namespace detail
+
+static_assert(eviction_policy<recorded<clock, detail::no_record>::policy<8>>);
+static_assert(remembers_keys<recorded<clock, detail::no_record>::policy<8>>);
+
+} // namespace vmem
+
+// ========================================================================================
 // vmem/eviction/s3_fifo.hpp
 #define VMEM_EVICTION_S3_FIFO_HPP
 
@@ -8789,158 +11817,1695 @@ static_assert(remembers_keys<two_queue<8>>);
 } // namespace vmem
 
 // ========================================================================================
-// vmem/policies.hpp
-#define VMEM_POLICIES_HPP
+// vmem/detail/adapted_storage.hpp
+#define VMEM_DETAIL_ADAPTED_STORAGE_HPP
 
 /// \file
-/// The optional arguments of `heap<>`, in any order. Each names its kind by an empty base, so that
-/// the heap finds it and refuses two of one kind.
+/// What the adaptors, storages made of other storages, have in common.
+namespace vmem::detail {
+
+/// Whether `S` has the optional `result<void> erase(address at, address count)`.
+template <class S>
+concept has_storage_erase = requires(S& s, address a) {
+    { s.erase(a, a) } -> std::same_as<result<void>>;
+};
+
+/// Base of an adaptor of `Storages`: has `capacity`, their sum, only if each of them has one.
+template <bool AllFixed, class... Storages>
+struct capacity_of_all {};
+template <class... Storages>
+struct capacity_of_all<true, Storages...> {
+    /// Bytes.
+    static constexpr address capacity = (static_cast<address>(Storages::capacity) + ...);
+};
+template <class... Storages>
+using adapted_capacity = capacity_of_all<(fixed_size_storage<Storages> && ...), Storages...>;
+
+[[nodiscard]] constexpr bool is_valid(storage_geometry geometry) noexcept {
+    return std::has_single_bit(geometry.read_size) && std::has_single_bit(geometry.write_size) &&
+           std::has_single_bit(geometry.atomic_write_size) &&
+           (geometry.erase_size == 0 || std::has_single_bit(geometry.erase_size));
+}
+
+/// What the place of a border between two storages must be a multiple of, so that an access that
+/// is aligned on one side of the border is aligned on the other (bytes). Precondition: valid.
+[[nodiscard]] constexpr std::size_t border_alignment(storage_geometry geometry) noexcept {
+    // All are powers of two, so the highest bit is the largest, and a multiple of the others.
+    return std::bit_floor(geometry.read_size | geometry.write_size | geometry.erase_size |
+                          geometry.atomic_write_size);
+}
+
+/// `check_range` for a count that may exceed std::size_t, as that of `erase` may.
+[[nodiscard]] constexpr bool lies_within(address size, address at, address count) noexcept {
+    return at <= size && count <= size - at;
+}
+
+} // namespace vmem::detail
+
+// ========================================================================================
+// vmem/storage/scattering.hpp
+#define VMEM_STORAGE_SCATTERING_HPP
+
+/// \file
+/// Bytes that lie in one place of the storage and go to many places of RAM, in one operation: the
+/// counterpart of gathering.hpp, for whoever reads several pages at once. It is an optional ability
+/// of a storage; `read_scattered` does the same with every other one, in more operations.
 namespace vmem {
 
 namespace detail {
 
-struct address_policy {};
-struct dirty_policy {};
-struct fault_policy {};
-struct instance_policy {};
-struct locking_policy {};
-struct persisted_policy {};
-struct statistics_policy {};
+struct no_targets {
+    std::span<std::byte> operator()() const noexcept { return {}; }
+};
 
 } // namespace detail
 
-/// What an operator that cannot return an error hands to the fault handler.
-struct fault_info {
-    errc code;
-    /// The virtual address in question.
-    address where;
+/// A storage with `result<void> read_scattered(address from, address count, auto& next)`: one read
+/// of `count` bytes into the spans which `next()` returns, one after the other, up to an empty one.
+/// Together they have `count` bytes, and all of them stay valid until `read_scattered` returns. The
+/// errors are those of `read`.
+template <class S>
+concept scattering_storage = storage<S> && requires(S& s, address at, detail::no_targets& next) {
+    { s.read_scattered(at, at, next) } -> std::same_as<result<void>>;
 };
 
-/// The default fault handler: stops the program at once.
-struct trap_on_fault {
-    [[noreturn]] void operator()(fault_info) const noexcept { __builtin_trap(); }
-};
-
-/// A mutex for one thread: does nothing, costs nothing.
-struct no_lock {
-    constexpr void lock() noexcept {}
-    constexpr void unlock() noexcept {}
-};
-
-template <class M>
-concept lockable = std::default_initializable<M> && requires(M& m) {
-    m.lock();
-    m.unlock();
-};
-
-/// Width of a virtual pointer: 16, 32 (default) or 64 bits. It bounds the virtual memory.
-template <unsigned Bits>
-struct address_bits : detail::address_policy {
-    static_assert(Bits == 16 || Bits == 32 || Bits == 64, "address_bits: choose 16, 32 or 64");
-    static_assert(Bits / 8 <= sizeof(address),
-                  "address_bits: wider than a storage address of this machine");
-    using type = std::conditional_t<Bits == 16, std::uint16_t,
-                                    std::conditional_t<Bits == 32, std::uint32_t, std::uint64_t>>;
-};
-
-/// What `*p`, `p->x` and `p[i]` do when they fail: `Handler{}(fault_info)`. A handler may reset the
-/// device, log and stop, or throw; if it returns, the program traps.
-template <class Handler>
-struct on_fault : detail::fault_policy {
-    static_assert(std::default_initializable<Handler> && std::invocable<Handler, fault_info>,
-                  "on_fault: Handler must be default constructible and callable with a fault_info");
-    using type = Handler;
-};
-
-/// A virtual pointer finds its heap by type; a tag makes another type of the same composition.
-template <class Tag>
-struct instance : detail::instance_policy {
-    using type = Tag;
-};
-
-/// Guards every operation of the heap with a `Mutex`, for use from several threads.
-template <class Mutex>
-struct locking : detail::locking_policy {
-    static_assert(lockable<Mutex>,
-                  "locking: Mutex must be default constructible with lock() and unlock()");
-    using type = Mutex;
-};
-
-/// Whether the heap counts accesses, page-ins and write-backs (see `paging_statistics`).
-template <bool Enabled>
-struct statistics : detail::statistics_policy {
-    static constexpr bool value = Enabled;
-};
-
-/// Most bytes that are unsaved at any instant, what describes them included, so that a persist has
-/// a bound that suits the energy there is. For `resident_objects`; without it the arena is the
-/// limit.
-template <std::size_t Bytes>
-struct dirty_limit : detail::dirty_policy {
-    static constexpr std::size_t value = Bytes;
-};
-
-/// What happens after each persist: `Handler{}(result<void>)` is called with its outcome, in the
-/// interrupt that asked for it or at the end of the critical section that put it off. Where an
-/// operating system would stop the program. It may call `restore`.
-template <class Handler>
-struct on_persisted : detail::persisted_policy {
-    static_assert(std::default_initializable<Handler> && std::invocable<Handler, result<void>>,
-                  "on_persisted: Handler must be default constructible and callable with a "
-                  "result<void>");
-    using type = Handler;
-};
-
-namespace detail {
-
-/// The default of `on_persisted`.
-struct go_on {
-    void operator()(const result<void>&) const noexcept {}
-};
-
-template <class Kind, class Policy>
-inline constexpr bool is_policy = std::is_base_of_v<Kind, Policy>;
-
-template <class Kind, class... Policies>
-inline constexpr std::size_t policy_count = (std::size_t{is_policy<Kind, Policies>} + ... + 0);
-
-template <class Kind, class Default, class... Policies>
-struct find_policy {
-    using type = Default;
-};
-template <class Kind, class Default, class First, class... Rest>
-struct find_policy<Kind, Default, First, Rest...> {
-    using type = typename std::conditional_t<is_policy<Kind, First>, std::type_identity<First>,
-                                             find_policy<Kind, Default, Rest...>>::type;
-};
-
-/// The policy of a kind among `Policies`, or the default.
-template <class Kind, class Default, class... Policies>
-using policy = typename find_policy<Kind, Default, Policies...>::type;
-
-template <class P>
-inline constexpr bool is_known_policy =
-    is_policy<address_policy, P> || is_policy<fault_policy, P> || is_policy<instance_policy, P> ||
-    is_policy<locking_policy, P> || is_policy<statistics_policy, P> || is_policy<dirty_policy, P> ||
-    is_policy<persisted_policy, P>;
-
-template <class... Policies>
-consteval void check_policies() {
-    static_assert((is_known_policy<Policies> && ...),
-                  "heap: an argument after the allocator is not a policy; known are locking<>, "
-                  "on_fault<>, address_bits<>, instance<>, statistics<>, dirty_limit<> and "
-                  "on_persisted<>");
-    static_assert(policy_count<address_policy, Policies...> <= 1 &&
-                      policy_count<fault_policy, Policies...> <= 1 &&
-                      policy_count<instance_policy, Policies...> <= 1 &&
-                      policy_count<locking_policy, Policies...> <= 1 &&
-                      policy_count<statistics_policy, Policies...> <= 1 &&
-                      policy_count<dirty_policy, Policies...> <= 1 &&
-                      policy_count<persisted_policy, Policies...> <= 1,
-                  "heap: two policies of one kind; keep one of them");
+/// Reads the `count` bytes at `from` into the spans that `next()` yields, in ascending order; each
+/// starts and ends at a multiple of `read_size` from `from`. Errors: the storage's; then the
+/// contents of all spans are unspecified. One operation, or one per span where the storage cannot
+/// scatter.
+template <storage S, class Next>
+[[nodiscard]] result<void> read_scattered(S& storage, address from, address count, Next& next) {
+    if constexpr (scattering_storage<S>) {
+        return storage.read_scattered(from, count, next);
+    } else {
+        if (const auto fits = detail::check_range(storage.size(), from, count); !fits) {
+            return fits;
+        }
+        for (std::span<std::byte> piece = next(); !piece.empty(); piece = next()) {
+            if (const auto done = storage.read(from, piece); !done) {
+                return done;
+            }
+            from += piece.size();
+        }
+        return {};
+    }
 }
 
-} // namespace detail
+} // namespace vmem
+
+// ========================================================================================
+// vmem/detail/headed_storage.hpp
+#define VMEM_DETAIL_HEADED_STORAGE_HPP
+
+namespace vmem::detail {
+
+template <class Storage, address HeadBytes>
+struct headed_capacity {};
+template <class Storage, address HeadBytes>
+    requires(fixed_size_storage<Storage> && Storage::capacity > HeadBytes)
+struct headed_capacity<Storage, HeadBytes> {
+    static constexpr address capacity = Storage::capacity - HeadBytes;
+};
+
+/// A storage without its first `HeadBytes`: there a heap keeps its superblock, with roots.
+template <class Storage, address HeadBytes>
+class headed_storage : public headed_capacity<Storage, HeadBytes> {
+public:
+    static constexpr storage_geometry geometry = storage_traits<Storage>::geometry;
+    /// Where virtual memory begins.
+    static constexpr address data_at = HeadBytes;
+
+    constexpr headed_storage()
+        requires std::default_initializable<Storage>
+    = default;
+    // NOLINTNEXTLINE(google-explicit-constructor): it is the storage, to its user
+    constexpr headed_storage(Storage storage) noexcept(
+        std::is_nothrow_move_constructible_v<Storage>)
+        : inner_(std::move(storage)) {}
+
+    [[nodiscard]] constexpr address size() const noexcept {
+        return inner_.size() < HeadBytes ? 0 : inner_.size() - HeadBytes;
+    }
+    [[nodiscard]] constexpr result<void> read(address from, std::span<std::byte> out) {
+        const auto fits = check_range(size(), from, out.size());
+        return fits ? inner_.read(HeadBytes + from, out) : fits;
+    }
+    [[nodiscard]] constexpr result<void> write(address to, std::span<const std::byte> in) {
+        const auto fits = check_range(size(), to, in.size());
+        return fits ? inner_.write(HeadBytes + to, in) : fits;
+    }
+    [[nodiscard]] constexpr result<void> write_gathered(address to, address count, auto& next)
+        requires gathering_storage<Storage>
+    {
+        const auto fits = check_range(size(), to, count);
+        return fits ? inner_.write_gathered(HeadBytes + to, count, next) : fits;
+    }
+    [[nodiscard]] constexpr result<void> read_scattered(address from, address count, auto& next)
+        requires scattering_storage<Storage>
+    {
+        const auto fits = check_range(size(), from, count);
+        return fits ? inner_.read_scattered(HeadBytes + from, count, next) : fits;
+    }
+    [[nodiscard]] constexpr result<void> sync() { return inner_.sync(); }
+    [[nodiscard]] constexpr std::byte* data() noexcept
+        requires memory_mapped_storage<Storage>
+    {
+        return inner_.data() + HeadBytes;
+    }
+
+    /// The storage adapted.
+    [[nodiscard]] constexpr Storage& inner() noexcept { return inner_; }
+    [[nodiscard]] constexpr const Storage& inner() const noexcept { return inner_; }
+
+private:
+    Storage inner_;
+};
+static_assert(storage<headed_storage<storage_archetype, 128>>);
+
+} // namespace vmem::detail
+
+// ========================================================================================
+// vmem/detail/unit_io.hpp
+#define VMEM_DETAIL_UNIT_IO_HPP
+
+/// \file
+/// Accesses to a storage at any address, whatever its `read_size` and `write_size`, and of any
+/// size, through buffers on the stack.
+namespace vmem::detail {
+
+/// The larger of what a storage can read and write at least (bytes).
+template <class Storage>
+inline constexpr std::size_t access_unit =
+    storage_traits<Storage>::read_size < storage_traits<Storage>::write_size
+        ? storage_traits<Storage>::write_size
+        : storage_traits<Storage>::read_size;
+
+/// Reads any bytes. Errors: the storage's.
+template <class Storage>
+[[nodiscard]] result<void> read_any(Storage& storage, address from, std::span<std::byte> out) {
+    constexpr std::size_t unit = storage_traits<Storage>::read_size;
+    if constexpr (unit == 1) {
+        return storage.read(from, out);
+    } else {
+        std::array<std::byte, unit> buffer;
+        while (!out.empty()) {
+            const auto offset = static_cast<std::size_t>(from % unit);
+            if (offset == 0 && out.size() >= unit) {
+                const std::size_t whole = align_down(out.size(), unit);
+                if (const auto done = storage.read(from, out.first(whole)); !done) {
+                    return done;
+                }
+                out = out.subspan(whole);
+                from += whole;
+                continue;
+            }
+            if (const auto done = storage.read(from - offset, buffer); !done) {
+                return done;
+            }
+            const std::size_t part = lesser(unit - offset, out.size());
+            std::memcpy(out.data(), buffer.data() + offset, part);
+            out = out.subspan(part);
+            from += part;
+        }
+        return {};
+    }
+}
+
+/// Writes bytes that lie within one unit; the rest of the unit stays as it is. Errors: the
+/// storage's.
+template <class Storage>
+[[nodiscard]] result<void> write_any(Storage& storage, address to, std::span<const std::byte> in) {
+    constexpr std::size_t unit = access_unit<Storage>;
+    if constexpr (unit == 1) {
+        return storage.write(to, in);
+    } else {
+        std::array<std::byte, unit> buffer;
+        const auto offset = static_cast<std::size_t>(to % unit);
+        if (const auto done = storage.read(to - offset, buffer); !done) {
+            return done;
+        }
+        std::memcpy(buffer.data() + offset, in.data(), in.size());
+        return storage.write(to - offset, buffer);
+    }
+}
+
+/// Writes zeros to whole units. Errors: the storage's.
+template <class Storage>
+[[nodiscard]] result<void> write_zeros(Storage& storage, address to, address count) {
+    constexpr std::size_t most = access_unit<Storage> < 256 ? 256 : access_unit<Storage>;
+    constexpr std::array<std::byte, most> zeros{};
+    while (count != 0) {
+        const auto part = std::span(zeros).first(lesser(most, count));
+        if (const auto done = storage.write(to, part); !done) {
+            return done;
+        }
+        to += part.size();
+        count -= part.size();
+    }
+    return {};
+}
+
+/// Calls `use(bytes)` for all of `[from, from + count)`, at most `Most` bytes at a time; it returns
+/// a result<void>. Errors: the storage's, and those of `use`.
+template <std::size_t Most, class Storage, class Use>
+[[nodiscard]] result<void> for_bytes(Storage& storage, address from, address count, Use use) {
+    std::array<std::byte, Most> buffer;
+    while (count != 0) {
+        const auto part = std::span(buffer).first(lesser(Most, count));
+        auto done = read_any(storage, from, part);
+        if (done) {
+            done = use(std::span<const std::byte>(part));
+        }
+        if (!done) {
+            return done;
+        }
+        from += part.size();
+        count -= part.size();
+    }
+    return {};
+}
+
+/// CRC-32C of bytes of a storage, continued from `crc`. Errors: the storage's.
+template <std::size_t Most, class Storage>
+[[nodiscard]] result<std::uint32_t> crc_of(Storage& storage, address from, address count,
+                                           std::uint32_t crc) {
+    const auto read = for_bytes<Most>(storage, from, count, [&](auto bytes) {
+        crc = crc32c(bytes, crc);
+        return result<void>();
+    });
+    return read ? result<std::uint32_t>(crc) : failure(read.error());
+}
+
+/// Copies bytes of a storage to another place in it. Precondition: both places and the count are
+/// multiples of its units. Errors: the storage's.
+template <std::size_t Most, class Storage>
+[[nodiscard]] result<void> copy_bytes(Storage& storage, address from, address to, address count) {
+    return for_bytes<Most>(storage, from, count, [&](auto bytes) {
+        const auto done = storage.write(to, bytes);
+        to += bytes.size();
+        return done;
+    });
+}
+
+/// Like `vmem::write_gathered`, for any `write_size`: where the storage does not gather, pieces
+/// that are as long as the buffer are not copied to it. Precondition: `to`, `count`, and the start
+/// and size of each long piece are multiples of `write_size`.
+template <class Storage, class Next>
+[[nodiscard]] result<void> write_pieces(Storage& storage, address to, address count, Next& next) {
+    if constexpr (gathering_storage<Storage>) {
+        return storage.write_gathered(to, count, next);
+    } else {
+        constexpr std::size_t most = access_unit<Storage> < 256 ? 256 : access_unit<Storage>;
+        std::array<std::byte, most> buffer;
+        std::size_t filled = 0;
+        const auto put = [&](std::span<const std::byte> bytes) {
+            const auto done = storage.write(to, bytes);
+            to += bytes.size();
+            return done;
+        };
+        for (auto piece = next(); !piece.empty(); piece = next()) {
+            const bool is_long = piece.size() >= most;
+            while (!piece.empty()) {
+                if (filled == most || (is_long && filled != 0)) {
+                    if (const auto done = put(std::span(buffer).first(filled)); !done) {
+                        return done;
+                    }
+                    filled = 0;
+                }
+                if (is_long) {
+                    if (const auto done = put(piece); !done) {
+                        return done;
+                    }
+                    break;
+                }
+                const std::size_t part = lesser(piece.size(), most - filled);
+                std::memcpy(buffer.data() + filled, piece.data(), part);
+                piece = piece.subspan(part);
+                filled += part;
+            }
+        }
+        return filled != 0 ? put(std::span(buffer).first(filled)) : result<void>();
+    }
+}
+
+} // namespace vmem::detail
+
+// ========================================================================================
+// vmem/persist/superblock.hpp
+#define VMEM_PERSIST_SUPERBLOCK_HPP
+
+namespace vmem {
+
+/// Version of the format of the bytes on storage; the library's own version is `vmem::version`.
+inline constexpr std::uint32_t media_version = 2;
+
+/// An object that a program finds again after a reboot by its name; follows the superblock.
+struct root_entry {
+    /// Bytes of a name.
+    static constexpr std::size_t name_size = 16;
+
+    /// Filled up with zeros; all zero where there is no root.
+    std::array<char, name_size> name{};
+    /// `sizeof` of what it points to.
+    std::uint32_t size = 0;
+    /// Its `type_tag`.
+    std::uint32_t tag = 0;
+    /// In virtual memory.
+    std::uint64_t address = 0;
+};
+static_assert(sizeof(root_entry) == 32 && std::is_trivially_copyable_v<root_entry> &&
+              std::has_unique_object_representations_v<root_entry>);
+
+/// What an image says of itself: at address 0, and again at `second`. Both copies are valid; what
+/// is written next goes to the older one. Native byte order: an image of the other order has
+/// another magic.
+struct superblock {
+    static constexpr std::uint64_t magic_number = 0x0A1A0A0D6D656D76; // "vmem\r\n\x1a\n"
+
+    std::uint64_t magic = magic_number;
+    std::uint32_t format = media_version;
+    /// Bytes at the start of virtual memory that no address reaches.
+    std::uint32_t page_size = 0;
+    /// Bytes of virtual memory, the reserved ones included.
+    std::uint64_t size = 0;
+    std::uint32_t address_bits = 0;
+    /// `media_id` of the allocator.
+    std::uint32_t allocator = 0;
+    /// Each copy has the number after the one that was newest when it was written. The copy at
+    /// address 0 has even numbers.
+    std::uint64_t sequence = 0;
+    /// Where virtual memory starts on the storage (bytes).
+    std::uint64_t data = 0;
+    /// Where the second copy is (bytes).
+    std::uint64_t second = 0;
+    /// 1: pages, 2: objects.
+    std::uint32_t residency = 0;
+    /// 0: none, 1: on_persist, 2: journaled.
+    std::uint32_t durability = 0;
+    // The commit that wrote this copy; see `journal_storage`.
+    /// Bytes of its log, which follows the roots.
+    std::uint64_t log_bytes = 0;
+    std::uint32_t log_crc = 0;
+    /// Blocks that it wrote before it was complete.
+    std::uint32_t spilled = 0;
+    std::uint32_t spilled_crc = 0;
+    /// Bytes of such a block; 0 without a journal.
+    std::uint32_t block = 0;
+    /// Entries that follow this struct.
+    std::uint32_t roots = 0;
+    std::uint32_t roots_crc = 0;
+    std::array<std::uint32_t, 7> unused{};
+    /// CRC-32C of all before. It stays here in every version from 2 on.
+    std::uint32_t crc = 0;
+
+    /// With both checksums filled in.
+    [[nodiscard]] superblock sealed(std::span<const root_entry> entries = {}) const noexcept {
+        superblock copy = *this;
+        copy.roots = static_cast<std::uint32_t>(entries.size());
+        copy.roots_crc = crc32c(std::as_bytes(entries));
+        copy.crc = copy.checksum();
+        return copy;
+    }
+
+    /// Whether these are the bytes of a superblock: not_formatted, version_too_old (a whole one of
+    /// version 1), corrupt.
+    [[nodiscard]] result<void> verify() const noexcept {
+        if (magic != magic_number) {
+            return failure(errc::not_formatted);
+        }
+        if (crc == checksum()) {
+            return {};
+        }
+        // Its superblock had 64 bytes.
+        const auto bytes = std::as_bytes(std::span{this, 1});
+        const bool is_first = format == 1 && is_first_version(bytes);
+        return failure(is_first ? errc::version_too_old : errc::corrupt);
+    }
+
+    /// Whether an image that `found` describes can be taken up by the composition that would write
+    /// `*this`: the errors of `verify`, version_too_old, version_too_new, geometry_mismatch, or
+    /// truncated when `found` is larger than the storage at hand.
+    [[nodiscard]] result<void> accepts(const superblock& found) const noexcept {
+        if (const auto valid = found.verify(); !valid) {
+            return valid;
+        }
+        if (found.format != format) {
+            return failure(found.format < format ? errc::version_too_old : errc::version_too_new);
+        }
+        const bool same = found.page_size == page_size && found.address_bits == address_bits &&
+                          found.allocator == allocator && found.residency == residency &&
+                          found.data == data && found.second == second && found.block == block &&
+                          found.roots == roots;
+        if (!same) {
+            return failure(errc::geometry_mismatch);
+        }
+        if (found.size > size) {
+            return failure(errc::truncated);
+        }
+        return {};
+    }
+
+private:
+    [[nodiscard]] std::uint32_t checksum() const noexcept {
+        return crc32c(std::as_bytes(std::span{this, 1}).first(offsetof(superblock, crc)));
+    }
+    /// Whether bytes 60 to 63 are the checksum of those before.
+    [[nodiscard]] static bool is_first_version(std::span<const std::byte> bytes) noexcept {
+        const std::uint32_t sum = crc32c(bytes.first(60));
+        return crc32c(bytes.first(64)) == crc32c(std::as_bytes(std::span{&sum, 1}), sum);
+    }
+};
+static_assert(sizeof(superblock) == 128 && std::is_trivially_copyable_v<superblock> &&
+              std::has_unique_object_representations_v<superblock>);
+
+} // namespace vmem
+
+// ========================================================================================
+// vmem/detail/journal_record.hpp
+#define VMEM_DETAIL_JOURNAL_RECORD_HPP
+
+namespace vmem::detail {
+
+/// What precedes some entries of a log, and the bytes they speak of.
+struct journal_chunk {
+    std::uint32_t entries = 0;
+    std::uint32_t unused = 0;
+    /// Bytes after the entries.
+    std::uint64_t bytes = 0;
+};
+/// Which bytes of virtual memory changed.
+struct journal_entry {
+    std::uint64_t at = 0;
+    std::uint64_t size = 0;
+};
+static_assert(sizeof(journal_chunk) == 16 && sizeof(journal_entry) == 16 &&
+              std::has_unique_object_representations_v<journal_chunk> &&
+              std::has_unique_object_representations_v<journal_entry>);
+
+/// What a commit is about to write, and where it lies in RAM until the commit is complete.
+struct commit_list {
+    std::span<journal_entry> entries;
+    const std::byte** data = nullptr;
+    /// Entries in use.
+    std::size_t count = 0;
+    /// Bytes that they speak of.
+    std::uint64_t bytes = 0;
+    /// Of the chunks that are written.
+    std::uint64_t log_bytes = 0;
+    std::uint32_t log_crc = 0;
+    /// Some of what is in the log is not in the list any more.
+    bool overflowed = false;
+
+    [[nodiscard]] bool is_full() const noexcept { return count == entries.size(); }
+    void add(std::uint64_t at, std::span<const std::byte> in) noexcept {
+        entries[count] = {.at = at, .size = in.size()};
+        data[count] = in.data();
+        ++count;
+        bytes += in.size();
+    }
+    [[nodiscard]] std::span<const std::byte> piece(std::size_t n) const noexcept {
+        return {data[n], static_cast<std::size_t>(entries[n].size)};
+    }
+};
+
+/// The memory of a `commit_list`, for the stack: 24 bytes per entry on a 64-bit machine.
+template <std::size_t Entries>
+struct commit_buffer {
+    std::array<journal_entry, Entries> entries;
+    std::array<const std::byte*, Entries> data;
+
+    [[nodiscard]] commit_list list() noexcept { return {.entries = entries, .data = data.data()}; }
+};
+
+/// Hands out the pieces from one on that lie side by side in virtual memory.
+class list_run {
+public:
+    list_run(const commit_list& list, std::size_t first) noexcept
+        : list_(list), next_(first), end_(first + 1) {
+        const auto entries = list.entries;
+        for (size_ = entries[first].size;
+             end_ < list.count && entries[end_].at == entries[first].at + size_; ++end_) {
+            size_ += entries[end_].size;
+        }
+    }
+    /// Bytes in all.
+    [[nodiscard]] address size() const noexcept { return static_cast<address>(size_); }
+    /// The first piece behind it.
+    [[nodiscard]] std::size_t end() const noexcept { return end_; }
+
+    /// The next piece; empty at the end.
+    [[nodiscard]] std::span<const std::byte> operator()() noexcept {
+        return next_ == end_ ? std::span<const std::byte>() : list_.piece(next_++);
+    }
+
+private:
+    const commit_list& list_;
+    std::size_t next_;
+    std::size_t end_;
+    std::uint64_t size_ = 0;
+};
+
+/// Bytes of a chunk, in units of `Unit`.
+template <std::size_t Unit>
+[[nodiscard]] constexpr std::uint64_t chunk_head(std::size_t entries) noexcept {
+    return align_up<std::uint64_t>(sizeof(journal_chunk) + entries * sizeof(journal_entry), Unit);
+}
+
+/// Hands out the bytes of a commit piece by piece: the superblock and the roots if there is one,
+/// then a chunk of the log if it is not empty.
+template <std::size_t Unit, std::size_t HeadBytes>
+class record_pieces {
+public:
+    record_pieces(const superblock* head, std::span<const root_entry> roots,
+                  const commit_list& list) noexcept
+        : head_(head), roots_(roots), list_(list),
+          chunk_{.entries = static_cast<std::uint32_t>(list.count), .bytes = list.bytes},
+          stage_(head != nullptr ? stage::superblock : stage::chunk) {}
+
+    /// The next piece; empty at the end.
+    [[nodiscard]] std::span<const std::byte> operator()() noexcept {
+        for (;;) {
+            const stage now = stage_;
+            if (now == stage::end || (now == stage::chunk && list_.count == 0)) {
+                return {};
+            }
+            const auto piece = piece_of(now);
+            if (now == stage::data && ++number_ < list_.count) {
+                return piece;
+            }
+            stage_ = static_cast<stage>(static_cast<unsigned>(now) + 1);
+            if (!piece.empty()) {
+                return piece;
+            }
+        }
+    }
+
+private:
+    enum class stage : std::uint8_t {
+        superblock,
+        roots,
+        head_fill,
+        chunk,
+        entries,
+        fill,
+        data,
+        end
+    };
+
+    static constexpr std::array<std::byte, Unit> zeros{};
+
+    [[nodiscard]] std::span<const std::byte> piece_of(stage now) const noexcept {
+        switch (now) {
+        case stage::superblock:
+            return std::as_bytes(std::span(head_, 1));
+        case stage::roots:
+            return std::as_bytes(roots_);
+        case stage::head_fill:
+            return std::span(zeros).first(HeadBytes - sizeof(superblock) - roots_.size_bytes());
+        case stage::chunk:
+            return std::as_bytes(std::span(&chunk_, 1));
+        case stage::entries:
+            return std::as_bytes(list_.entries.first(list_.count));
+        case stage::fill:
+            return std::span(zeros).first(
+                static_cast<std::size_t>(chunk_head<Unit>(list_.count) - sizeof(chunk_) -
+                                         list_.count * sizeof(journal_entry)));
+        case stage::data:
+            return list_.piece(number_);
+        case stage::end:
+            break;
+        }
+        return {};
+    }
+
+    const superblock* head_;
+    std::span<const root_entry> roots_;
+    const commit_list& list_;
+    journal_chunk chunk_;
+    std::size_t number_ = 0;
+    stage stage_;
+};
+
+} // namespace vmem::detail
+
+// ========================================================================================
+// vmem/detail/journal_directory.hpp
+#define VMEM_DETAIL_JOURNAL_DIRECTORY_HPP
+
+namespace vmem::detail {
+
+/// Where a block went that was written before its transaction was complete.
+struct journal_spill {
+    /// Of the transaction; of all others there is nothing here.
+    std::uint64_t sequence = 0;
+    /// Number of the block in virtual memory.
+    std::uint32_t block = 0;
+    /// Number of its copy in the journal.
+    std::uint32_t slot = 0;
+};
+static_assert(sizeof(journal_spill) == 16 &&
+              std::has_unique_object_representations_v<journal_spill>);
+
+/// A hash table on a storage, in which a transaction finds the blocks that it wrote early. It is
+/// never cleared between transactions: entries of another number count as empty. An access reads
+/// one group of entries, rarely two.
+template <class Storage, std::size_t Slots>
+class journal_directory {
+public:
+    /// Bytes that are read at a time.
+    static constexpr std::size_t group_bytes =
+        access_unit<Storage> < 256 ? 256 : access_unit<Storage>;
+    static constexpr std::size_t per_group = group_bytes / sizeof(journal_spill);
+    /// A quarter more entries than slots, so that there is always an empty one nearby.
+    static constexpr std::size_t groups = (Slots + Slots / 4) / per_group + 1;
+    /// Bytes of it all.
+    static constexpr address size = address{groups} * group_bytes;
+    /// What `find` returns for a block that is not here.
+    static constexpr std::uint32_t none = 0xFFFFFFFF;
+
+    /// `at`: where the table lies, a multiple of the storage's units.
+    constexpr journal_directory(Storage& storage, address at, std::uint64_t sequence) noexcept
+        : storage_(storage), at_(at), sequence_(sequence) {}
+
+    /// The slot of a block, or `none`. Errors: the storage's.
+    [[nodiscard]] result<std::uint32_t> find(std::uint32_t block) {
+        std::uint32_t slot = none;
+        const auto done = probe(block, [&](const journal_spill& entry, std::size_t, std::size_t) {
+            slot = entry.sequence == sequence_ ? entry.slot : none;
+            return result<void>();
+        });
+        return done ? result<std::uint32_t>(slot) : failure(done.error());
+    }
+
+    /// Precondition: the block is not here, and fewer than `Slots` are. Errors: the storage's.
+    [[nodiscard]] result<void> insert(std::uint32_t block, std::uint32_t slot) {
+        return probe(block, [&](const journal_spill&, std::size_t number, std::size_t index) {
+            const journal_spill made{.sequence = sequence_, .block = block, .slot = slot};
+            return write_any(storage_, group_at(number) + index * sizeof(made),
+                             std::as_bytes(std::span(&made, 1)));
+        });
+    }
+
+    /// Calls `use(entry)`, which returns a result<void>, for all entries of the transaction, in the
+    /// order in which they lie. Errors: the storage's, and those of `use`.
+    template <class Use>
+    [[nodiscard]] result<void> for_each(Use use) {
+        group entries;
+        for (std::size_t number = 0; number < groups; ++number) {
+            if (const auto done = read(number, entries); !done) {
+                return done;
+            }
+            for (const journal_spill& entry : entries) {
+                if (entry.sequence != sequence_) {
+                    continue;
+                }
+                if (const auto done = use(entry); !done) {
+                    return done;
+                }
+            }
+        }
+        return {};
+    }
+
+    /// Makes sure that there is nothing of this transaction, or of later ones. Errors: the
+    /// storage's.
+    [[nodiscard]] result<void> forget() {
+        group entries;
+        for (std::size_t number = 0; number < groups; ++number) {
+            const auto known = read(number, entries);
+            if (!known && known.error() != errc::corrupt) {
+                return known;
+            }
+            // A `checked` storage says so of what was being written when the power went.
+            bool found = !known;
+            for (journal_spill& entry : entries) {
+                if (!known || entry.sequence >= sequence_) {
+                    entry = {};
+                    found = true;
+                }
+            }
+            const auto bytes = std::as_bytes(std::span(entries));
+            if (const auto done = found ? storage_.write(group_at(number), bytes) : result<void>();
+                !done) {
+                return done;
+            }
+        }
+        return {};
+    }
+
+private:
+    using group = std::array<journal_spill, per_group>;
+
+    [[nodiscard]] address group_at(std::size_t number) const noexcept {
+        return at_ + address{number} * group_bytes;
+    }
+    [[nodiscard]] result<void> read(std::size_t number, group& out) {
+        return storage_.read(group_at(number), std::as_writable_bytes(std::span(out)));
+    }
+
+    /// Calls `use(entry, group, index)` once, for the entry of `block` or else the first empty one
+    /// where it would be.
+    template <class Use>
+    [[nodiscard]] result<void> probe(std::uint32_t block, Use use) {
+        // Neighbours come one after the other, and spread out over all groups.
+        const std::uint32_t hash = block * 0x9E3779B1U;
+        auto number = static_cast<std::size_t>((std::uint64_t{hash} * groups) >> 32);
+        group entries;
+        for (std::size_t tries = 0; tries < groups; ++tries) {
+            if (const auto done = read(number, entries); !done) {
+                return done;
+            }
+            for (std::size_t index = 0; index < per_group; ++index) {
+                const journal_spill& entry = entries[index];
+                if (entry.sequence != sequence_ || entry.block == block) {
+                    return use(entry, number, index);
+                }
+            }
+            number = number + 1 == groups ? 0 : number + 1;
+        }
+        return failure(errc::corrupt);
+    }
+
+    Storage& storage_;
+    address at_;
+    std::uint64_t sequence_;
+};
+
+} // namespace vmem::detail
+
+// ========================================================================================
+// vmem/detail/journal_layout.hpp
+#define VMEM_DETAIL_JOURNAL_LAYOUT_HPP
+
+namespace vmem::detail {
+
+/// Base of a journal: its size, if that of the storage is known.
+template <class Storage, address Data, std::size_t Block>
+struct journal_capacity {};
+template <class Storage, address Data, std::size_t Block>
+    requires(fixed_size_storage<Storage> && Storage::capacity >= Data + Block)
+struct journal_capacity<Storage, Data, Block> {
+    /// Bytes.
+    static constexpr address capacity = align_down(address{Storage::capacity} - Data, Block);
+};
+
+/// Where a journal of `Shape` lies on a storage.
+template <class Storage, class Shape>
+struct journal_layout {
+    using traits = storage_traits<Storage>;
+    static constexpr std::size_t unit = access_unit<Storage>;
+    static constexpr std::size_t block_bytes = Shape::block_bytes;
+    static_assert(std::has_single_bit(block_bytes) && block_bytes >= 64 && block_bytes <= 4096,
+                  "journaled: a block is a power of two from 64 to 4096 bytes");
+    static_assert(
+        block_bytes % unit == 0,
+        "journaled: a block must be a multiple of the storage's read_size and write_size");
+    static_assert(std::has_single_bit(Shape::filter_bits) && Shape::filter_bits >= 8,
+                  "journaled: FilterBits must be a power of two, at least 8");
+
+    /// Bytes of a superblock with its roots.
+    static constexpr std::size_t head_bytes =
+        align_up(sizeof(superblock) + Shape::roots * sizeof(root_entry), unit);
+    static constexpr std::size_t alignment = block_bytes < unit ? unit : block_bytes;
+    /// Bytes of a half.
+    static constexpr address half = align_down(address{Shape::journal_bytes / 2}, alignment);
+    static_assert(half >= head_bytes + 1024 + 4 * alignment,
+                  "journaled: the journal is too small; it needs eight blocks and 2 KiB at least");
+
+private:
+    static constexpr std::size_t most_slots =
+        static_cast<std::size_t>((half - head_bytes) / (block_bytes + sizeof(journal_spill)));
+
+public:
+    using directory_type = journal_directory<Storage, most_slots>;
+    /// End of the copies of blocks in a half, and start of their directory.
+    static constexpr address slots_end = align_down(half - directory_type::size, block_bytes);
+    /// Copies of blocks that fit, with a log of at least one entry.
+    static constexpr std::size_t slots =
+        static_cast<std::size_t>((slots_end - head_bytes) / block_bytes);
+    static_assert(slots_end > head_bytes && slots >= 2 && slots <= most_slots,
+                  "journaled: the journal is too small; it needs eight blocks and 2 KiB at least");
+    /// Where virtual memory begins.
+    static constexpr address data_at = 2 * half;
+
+    [[nodiscard]] static constexpr address head_at(std::uint64_t sequence) noexcept {
+        return sequence % 2 * half;
+    }
+    [[nodiscard]] static constexpr address slot_at(std::uint64_t sequence,
+                                                   std::uint32_t slot) noexcept {
+        return head_at(sequence) + slots_end - (address{slot} + 1) * block_bytes;
+    }
+    /// Bytes of a half that superblock and log may take.
+    [[nodiscard]] static constexpr address log_room(std::uint32_t spilled) noexcept {
+        return slots_end - address{spilled} * block_bytes;
+    }
+};
+
+} // namespace vmem::detail
+
+// ========================================================================================
+// vmem/detail/superblock_copies.hpp
+#define VMEM_DETAIL_SUPERBLOCK_COPIES_HPP
+
+namespace vmem::detail {
+
+/// What is in the two places of a superblock.
+struct superblock_copies {
+    std::array<superblock, 2> copies;
+    std::array<bool, 2> valid{};
+    /// Why there is no image if neither is valid.
+    errc why = errc::not_formatted;
+
+    /// Of the valid copy with the highest number. Precondition: there is one.
+    [[nodiscard]] std::size_t newest() const noexcept {
+        return valid[1] && (!valid[0] || copies[1].sequence > copies[0].sequence) ? 1 : 0;
+    }
+    /// Makes the copy one that is not valid, because of an error.
+    void reject(std::size_t n, errc code) noexcept {
+        valid[n] = false;
+        // That there is something damaged says more than that there is something else.
+        why = why == errc::corrupt || code == errc::not_formatted ? why : code;
+    }
+};
+
+/// Whether an error of a storage says that the bytes are damaged, not that it failed.
+[[nodiscard]] constexpr bool is_damage(errc code) noexcept {
+    return code == errc::corrupt || code == errc::out_of_range;
+}
+
+/// Reads the roots that follow the superblock at `at`. Errors: corrupt, the storage's.
+template <class Storage>
+[[nodiscard]] result<void> read_roots(Storage& storage, address at, const superblock& head,
+                                      std::span<root_entry> out) {
+    if (const auto read = read_any(storage, at + sizeof(superblock), std::as_writable_bytes(out));
+        !read) {
+        return read;
+    }
+    return crc32c(std::as_bytes(out)) == head.roots_crc ? result<void>() : failure(errc::corrupt);
+}
+
+/// Reads both copies; `roots` is for their roots, and holds none afterwards. A damaged copy is an
+/// invalid one. Errors: the storage's.
+template <class Storage>
+[[nodiscard]] result<superblock_copies> read_copies(Storage& storage, address second,
+                                                    std::span<root_entry> roots) {
+    superblock_copies found;
+    for (std::size_t n = 0; n < 2; ++n) {
+        superblock& copy = found.copies[n];
+        const address at = n == 0 ? 0 : second;
+        auto read = read_any(storage, at, std::as_writable_bytes(std::span(&copy, 1)));
+        read = read ? copy.verify() : read;
+        if (read && copy.format == media_version && copy.roots == roots.size()) {
+            read = copy.sequence % 2 == n ? read_roots(storage, at, copy, roots)
+                                          : failure(errc::corrupt);
+        }
+        found.valid[n] = read.has_value();
+        if (!read) {
+            const errc code = read.error();
+            if (!is_damage(code) && code != errc::not_formatted && code != errc::version_too_old) {
+                return failure(code);
+            }
+            found.reject(n, code == errc::out_of_range ? errc::not_formatted : code);
+        }
+    }
+    return found;
+}
+
+/// Makes both copies invalid, the older one first: the image that was there is there until the last
+/// step, and as it was. `bytes`: of a copy with its roots. Errors: the storage's. Two syncs.
+template <class Storage>
+[[nodiscard]] result<void> wipe_copies(Storage& storage, address second, std::size_t bytes) {
+    std::array<superblock, 2> copies;
+    for (std::size_t n = 0; n < 2; ++n) {
+        const auto out = std::as_writable_bytes(std::span(&copies[n], 1));
+        if (const auto read = read_any(storage, n == 0 ? 0 : second, out); !read) {
+            return read;
+        }
+    }
+    const bool first_is_newer =
+        copies[0].verify() && (!copies[1].verify() || copies[0].sequence > copies[1].sequence);
+    for (const bool first : {!first_is_newer, first_is_newer}) {
+        auto done = write_zeros(storage, first ? 0 : second, bytes);
+        done = done ? storage.sync() : done;
+        if (!done) {
+            return done;
+        }
+    }
+    return {};
+}
+
+} // namespace vmem::detail
+
+// ========================================================================================
+// vmem/detail/journal_halves.hpp
+#define VMEM_DETAIL_JOURNAL_HALVES_HPP
+
+namespace vmem::detail {
+
+/// A storage with a journal before it: what a commit is on the storage, how it is found valid, and
+/// how it is applied. Nothing here depends on what is in RAM.
+template <class Storage, class Shape>
+class journal_halves : public journal_layout<Storage, Shape>,
+                       public journal_capacity<Storage, journal_layout<Storage, Shape>::data_at,
+                                               Shape::block_bytes> {
+    static_assert((check_storage<Storage>(), true));
+
+protected:
+    using layout = journal_layout<Storage, Shape>;
+    using typename layout::directory_type;
+
+public:
+    static constexpr storage_geometry geometry = storage_traits<Storage>::geometry;
+    using layout::block_bytes;
+    using layout::data_at;
+    using layout::half;
+    using layout::head_at;
+    using layout::head_bytes;
+    using layout::slot_at;
+    using layout::unit;
+
+    constexpr journal_halves()
+        requires std::default_initializable<Storage>
+    = default;
+    // NOLINTNEXTLINE(google-explicit-constructor): it is the storage, to its user
+    constexpr journal_halves(Storage storage) noexcept(
+        std::is_nothrow_move_constructible_v<Storage>)
+        : inner_(std::move(storage)) {}
+
+    /// Bytes after the journal, in whole blocks.
+    [[nodiscard]] constexpr address size() const noexcept {
+        const address all = inner_.size();
+        return all <= data_at ? 0 : align_down(all - data_at, block_bytes);
+    }
+    /// The storage adapted.
+    [[nodiscard]] constexpr Storage& inner() noexcept { return inner_; }
+    [[nodiscard]] constexpr const Storage& inner() const noexcept { return inner_; }
+
+protected:
+    [[nodiscard]] directory_type directory(std::uint64_t sequence) noexcept {
+        return directory_type(inner_, head_at(sequence) + layout::slots_end, sequence);
+    }
+
+    /// Makes both halves invalid and empty, and syncs.
+    [[nodiscard]] result<void> wipe() {
+        if (size() == 0) {
+            return failure(errc::wrong_size);
+        }
+        if (const auto done = wipe_copies(inner_, half, head_bytes); !done) {
+            return done;
+        }
+        for (std::uint64_t number = 0; number < 2; ++number) {
+            if (const auto done =
+                    write_zeros(inner_, head_at(number) + layout::slots_end, directory_type::size);
+                !done) {
+                return done;
+            }
+        }
+        return {};
+    }
+    /// Makes invalid what has the place of that number, and syncs.
+    [[nodiscard]] result<void> wipe_head(std::uint64_t sequence) {
+        const auto wiped = write_zeros(inner_, head_at(sequence), head_bytes);
+        return wiped ? inner_.sync() : wiped;
+    }
+    /// Writes a superblock where its number belongs.
+    [[nodiscard]] result<void> write_head(const superblock& head,
+                                          std::span<const root_entry> roots) {
+        const superblock sealed = head.sealed(roots);
+        const commit_list no_log;
+        record_pieces<unit, head_bytes> record(&sealed, roots, no_log);
+        return write_pieces(inner_, head_at(head.sequence), head_bytes, record);
+    }
+    /// Writes the superblock `sequence`, without a log, as the one after it.
+    [[nodiscard]] result<void> repeat_head(std::uint64_t sequence) {
+        std::array<root_entry, Shape::roots == 0 ? 1 : Shape::roots> buffer;
+        const auto roots = std::span(buffer).first(Shape::roots);
+        superblock head;
+        auto read =
+            read_any(inner_, head_at(sequence), std::as_writable_bytes(std::span(&head, 1)));
+        read = read ? head.verify() : read;
+        read = read ? read_roots(inner_, head_at(sequence), head, roots) : read;
+        if (!read) {
+            return read;
+        }
+        head.sequence = sequence + 1;
+        head.log_bytes = head.log_crc = head.spilled = head.spilled_crc = 0;
+        return write_head(head, roots);
+    }
+
+    /// The newest commit, applied, with its roots.
+    [[nodiscard]] result<superblock> take_up(const superblock& mine, std::span<root_entry> roots) {
+        auto found = read_copies(inner_, half, roots);
+        if (!found) {
+            return failure(found.error());
+        }
+        for (std::size_t n = 0; n < 2; ++n) {
+            if (!found->valid[n]) {
+                continue;
+            }
+            if (const auto fits = mine.accepts(found->copies[n]); !fits) {
+                found->reject(n, fits.error());
+            } else if (const auto whole = verify(found->copies[n]); !whole) {
+                if (!is_damage(whole.error())) {
+                    return failure(whole.error());
+                }
+                found->reject(n, errc::corrupt);
+            }
+        }
+        if (!found->valid[0] && !found->valid[1]) {
+            return failure(found->why);
+        }
+        const std::size_t last = found->newest();
+        const superblock& newest = found->copies[last];
+        const superblock& other = found->copies[1 - last];
+        result<void> done;
+        if (!found->valid[1 - last]) {
+            // Without it: what it lacks may come to be there when the directory is tidied up.
+            done = other.magic != 0 ? wipe_head(newest.sequence + 1) : done;
+        } else if (other.sequence + 1 == newest.sequence) {
+            // What it wrote at home may have been lost together with the sync of the newest.
+            done = apply(other);
+        }
+        done = done ? apply(newest) : done;
+        done = done ? directory(newest.sequence + 1).forget() : done;
+        done = done ? inner_.sync() : done;
+        done = done ? read_roots(inner_, head_at(newest.sequence), newest, roots) : done;
+        return done ? result<superblock>(newest) : failure(done.error());
+    }
+
+    /// Whether all that a commit wrote is there. Errors: corrupt, the storage's. Reads all of it.
+    [[nodiscard]] result<void> verify(const superblock& head) {
+        if (head.log_bytes > layout::slots_end - head_bytes || head.spilled > layout::slots ||
+            head.log_bytes > layout::log_room(head.spilled) - head_bytes) {
+            return failure(errc::corrupt);
+        }
+        const auto log = crc_of<block_bytes>(inner_, head_at(head.sequence) + head_bytes,
+                                             static_cast<address>(head.log_bytes), 0);
+        if (!log) {
+            return failure(log.error());
+        }
+        if (*log != head.log_crc) {
+            return failure(errc::corrupt);
+        }
+        if (head.spilled == 0) {
+            return {};
+        }
+        const auto spilled = spilled_crc(head.sequence);
+        if (!spilled) {
+            return failure(spilled.error());
+        }
+        return *spilled == head.spilled_crc ? result<void>() : failure(errc::corrupt);
+    }
+    /// Of all blocks that a transaction wrote early, and of which they are. Errors: corrupt, the
+    /// storage's.
+    [[nodiscard]] result<std::uint32_t> spilled_crc(std::uint64_t sequence) {
+        std::uint32_t crc = 0;
+        const auto done = directory(sequence).for_each([&](const journal_spill& entry) {
+            if (entry.slot >= layout::slots) {
+                return result<void>(failure(errc::corrupt));
+            }
+            crc = crc32c(std::as_bytes(std::span(&entry, 1)), crc);
+            const auto sum =
+                crc_of<block_bytes>(inner_, slot_at(sequence, entry.slot), block_bytes, crc);
+            crc = sum ? *sum : crc;
+            return sum ? result<void>() : result<void>(failure(sum.error()));
+        });
+        return done ? result<std::uint32_t>(crc) : failure(done.error());
+    }
+
+    /// Copies to where it belongs what a commit wrote. Precondition: it is valid.
+    [[nodiscard]] result<void> apply(const superblock& head) {
+        if (head.spilled != 0) {
+            if (const auto done = apply_spilled(head.sequence); !done) {
+                return done;
+            }
+        }
+        const address begin = head_at(head.sequence) + head_bytes;
+        const address end = begin + static_cast<address>(head.log_bytes);
+        for (address at = begin; at < end;) {
+            journal_chunk chunk;
+            if (const auto read =
+                    read_any(inner_, at, std::as_writable_bytes(std::span(&chunk, 1)));
+                !read) {
+                return read;
+            }
+            const auto entries = static_cast<address>(chunk_head<unit>(chunk.entries));
+            if (entries > end - at || chunk.bytes > end - at - entries) {
+                return failure(errc::corrupt);
+            }
+            if (const auto done = apply_chunk(at, entries, chunk.entries); !done) {
+                return done;
+            }
+            at += entries + static_cast<address>(chunk.bytes);
+        }
+        return {};
+    }
+    /// The same for the commit of that number.
+    [[nodiscard]] result<void> apply(std::uint64_t sequence) {
+        superblock head;
+        auto done =
+            read_any(inner_, head_at(sequence), std::as_writable_bytes(std::span(&head, 1)));
+        done = done ? head.verify() : done;
+        return done ? apply(head) : done;
+    }
+    /// The roots as of that commit.
+    [[nodiscard]] result<void> roots_of(std::uint64_t sequence, std::span<root_entry> roots) {
+        superblock head;
+        auto done =
+            read_any(inner_, head_at(sequence), std::as_writable_bytes(std::span(&head, 1)));
+        done = done ? head.verify() : done;
+        return done ? read_roots(inner_, head_at(sequence), head, roots) : done;
+    }
+    [[nodiscard]] result<void> apply_spilled(std::uint64_t sequence) {
+        return directory(sequence).for_each([&](const journal_spill& entry) {
+            const address to = address{entry.block} * block_bytes;
+            if (const auto fits = check_range(size(), to, block_bytes); !fits) {
+                return result<void>(failure(errc::corrupt));
+            }
+            return copy_bytes<block_bytes>(inner_, slot_at(sequence, entry.slot), data_at + to,
+                                           block_bytes);
+        });
+    }
+
+    Storage inner_;
+
+private:
+    [[nodiscard]] result<void> apply_chunk(address at, address data, std::uint32_t entries) {
+        address from = at + data;
+        for (std::uint32_t n = 0; n < entries; ++n) {
+            journal_entry entry;
+            if (const auto read =
+                    read_any(inner_, at + sizeof(journal_chunk) + address{n} * sizeof(entry),
+                             std::as_writable_bytes(std::span(&entry, 1)));
+                !read) {
+                return read;
+            }
+            const auto count = static_cast<address>(entry.size);
+            const auto to = static_cast<address>(entry.at);
+            if (!lies_within(size(), to, count)) {
+                return failure(errc::corrupt);
+            }
+            if (const auto done = copy_bytes<block_bytes>(inner_, from, data_at + to, count);
+                !done) {
+                return done;
+            }
+            from += count;
+        }
+        return {};
+    }
+};
+
+} // namespace vmem::detail
+
+// ========================================================================================
+// vmem/detail/journal_spills.hpp
+#define VMEM_DETAIL_JOURNAL_SPILLS_HPP
+
+namespace vmem::detail {
+
+/// The blocks that a transaction writes before its commit: where they are, and how they get there.
+template <class Storage, class Shape>
+class journal_spills : public journal_halves<Storage, Shape> {
+    using base = journal_halves<Storage, Shape>;
+
+public:
+    using base::base;
+    using base::block_bytes;
+    using base::data_at;
+
+protected:
+    using base::directory;
+    using base::inner_;
+    using base::slot_at;
+    using typename base::directory_type;
+
+    struct run {
+        address at;
+        std::size_t size;
+    };
+
+    [[nodiscard]] static std::size_t in_block(address at, std::size_t count) noexcept {
+        return lesser(block_bytes - static_cast<std::size_t>(at % block_bytes), count);
+    }
+
+    /// Bytes from `at` on that lie together on the storage, and where.
+    [[nodiscard]] result<run> next_run(address at, std::size_t count) {
+        if (spilled_ == 0) {
+            return run{.at = data_at + at, .size = count};
+        }
+        std::size_t length = in_block(at, count);
+        const auto block = static_cast<std::uint32_t>(at / block_bytes);
+        const auto slot = find(block);
+        if (!slot) {
+            return failure(slot.error());
+        }
+        if (*slot != directory_type::none) {
+            return run{.at = slot_at(sequence_ + 1, *slot) + at % block_bytes, .size = length};
+        }
+        while (length < count &&
+               !may_be_spilled(static_cast<std::uint32_t>((at + length) / block_bytes))) {
+            length += in_block(at + length, count - length);
+        }
+        return run{.at = data_at + at, .size = length};
+    }
+
+    /// Writes a part of a block to its copy in the journal.
+    [[nodiscard]] result<void> spill(address to, std::span<const std::byte> part) {
+        const auto block = static_cast<std::uint32_t>(to / block_bytes);
+        const auto slot = find(block);
+        if (!slot) {
+            return failure(slot.error());
+        }
+        if (*slot != directory_type::none) {
+            return inner_.write(slot_at(sequence_ + 1, *slot) + to % block_bytes, part);
+        }
+        if (spilled_ == base::slots) {
+            failed_ = errc::over_journal;
+            return failure(failed_);
+        }
+        if (const auto copied = copy_block(to, part); !copied) {
+            return copied;
+        }
+        if (const auto listed = directory(sequence_ + 1).insert(block, spilled_); !listed) {
+            // It may be listed, and something else must not get its place.
+            failed_ = listed.error();
+            return listed;
+        }
+        const std::size_t bit = block % Shape::filter_bits;
+        filter_[bit / 8] |= static_cast<std::byte>(1U << bit % 8);
+        ++spilled_;
+        return {};
+    }
+    void forget_spilled() noexcept {
+        filter_.fill(std::byte{0});
+        spilled_ = 0;
+    }
+
+    /// Of the last commit; 0 if there is no image.
+    std::uint64_t sequence_ = 0;
+    /// Blocks written since.
+    std::uint32_t spilled_ = 0;
+    /// Why nothing can be written until a rollback.
+    errc failed_{};
+
+private:
+    [[nodiscard]] bool may_be_spilled(std::uint32_t block) const noexcept {
+        const std::size_t bit = block % Shape::filter_bits;
+        return (std::to_integer<unsigned>(filter_[bit / 8]) >> bit % 8 & 1) != 0;
+    }
+    [[nodiscard]] result<std::uint32_t> find(std::uint32_t block) {
+        return spilled_ != 0 && may_be_spilled(block) ? directory(sequence_ + 1).find(block)
+                                                      : directory_type::none;
+    }
+
+    /// Makes a copy of the block of `to`, with `part` changed.
+    [[nodiscard]] result<void> copy_block(address to, std::span<const std::byte> part) {
+        const address copy = slot_at(sequence_ + 1, spilled_);
+        if (part.size() == block_bytes) {
+            return inner_.write(copy, part);
+        }
+        std::array<std::byte, block_bytes> buffer;
+        const auto offset = static_cast<std::size_t>(to % block_bytes);
+        if (const auto read = inner_.read(data_at + to - offset, buffer); !read) {
+            return read;
+        }
+        std::memcpy(buffer.data() + offset, part.data(), part.size());
+        return inner_.write(copy, buffer);
+    }
+
+    /// A bit for each block, or for several: whether it was written.
+    std::array<std::byte, Shape::filter_bits / 8> filter_{};
+};
+
+} // namespace vmem::detail
+
+// ========================================================================================
+// vmem/detail/journal_commits.hpp
+#define VMEM_DETAIL_JOURNAL_COMMITS_HPP
+
+namespace vmem::detail {
+
+/// What a commit writes: what was noted down goes to the log, and then home.
+template <class Storage, class Shape>
+class journal_commits : public journal_spills<Storage, Shape> {
+    using base = journal_spills<Storage, Shape>;
+
+public:
+    using base::base;
+    using base::data_at;
+    using base::head_bytes;
+    using base::unit;
+
+protected:
+    using base::failed_;
+    using base::inner_;
+    using base::sequence_;
+    using base::spilled_;
+
+    /// Notes down what is to be committed.
+    [[nodiscard]] result<void> note(commit_list& list, address to, std::span<const std::byte> in) {
+        if (list.is_full()) {
+            if (const auto written = write_chunk(list, nullptr, {}); !written) {
+                failed_ = written.error();
+                return written;
+            }
+            list.overflowed = true;
+            list.count = 0;
+            list.bytes = 0;
+        }
+        list.add(to, in);
+        return {};
+    }
+
+    [[nodiscard]] result<void> write_record(commit_list& list, superblock head,
+                                            std::span<const root_entry> roots) {
+        head.sequence = sequence_ + 1;
+        head.spilled = spilled_;
+        if (spilled_ != 0) {
+            const auto crc = this->spilled_crc(head.sequence);
+            if (!crc) {
+                return failure(crc.error());
+            }
+            head.spilled_crc = *crc;
+        }
+        if (list.overflowed && list.count != 0) {
+            if (const auto written = write_chunk(list, nullptr, {}); !written) {
+                return written;
+            }
+            list.count = 0;
+            list.bytes = 0;
+        }
+        const auto written = write_chunk(list, &head, roots);
+        const auto synced = written ? inner_.sync() : written;
+        in_doubt_ = !synced && synced.error() != errc::over_journal;
+        return synced;
+    }
+
+    /// Writes to where it belongs what has just been committed: later changes last.
+    [[nodiscard]] result<void> bring_home(const commit_list& list, std::uint32_t spilled) {
+        if (list.overflowed) {
+            return this->apply(sequence_);
+        }
+        if (spilled != 0) {
+            if (const auto done = this->apply_spilled(sequence_); !done) {
+                return done;
+            }
+        }
+        for (std::size_t n = 0; n < list.count;) {
+            list_run side_by_side(list, n);
+            const auto to = data_at + static_cast<address>(list.entries[n].at);
+            if (const auto done = write_pieces(inner_, to, side_by_side.size(), side_by_side);
+                !done) {
+                return done;
+            }
+            n = side_by_side.end();
+        }
+        return {};
+    }
+
+    /// A commit failed that may be complete on the storage.
+    bool in_doubt_ = false;
+
+private:
+    /// Appends what is noted down to the log, and the superblock before it if there is one.
+    [[nodiscard]] result<void> write_chunk(commit_list& list, superblock* head,
+                                           std::span<const root_entry> roots) {
+        using pieces = record_pieces<unit, head_bytes>;
+        const std::uint64_t bytes = list.count == 0 ? 0 : chunk_head<unit>(list.count) + list.bytes;
+        const std::uint64_t log = align_up<std::uint64_t>(bytes, unit);
+        if (head_bytes + list.log_bytes + log > base::log_room(spilled_)) {
+            return failure(errc::over_journal);
+        }
+        pieces chunk(nullptr, {}, list);
+        for (auto piece = chunk(); !piece.empty(); piece = chunk()) {
+            list.log_crc = crc32c(piece, list.log_crc);
+        }
+        const address at =
+            base::head_at(sequence_ + 1) + (head != nullptr ? 0 : head_bytes + list.log_bytes);
+        list.log_bytes += log;
+        if (head != nullptr) {
+            head->log_bytes = list.log_bytes;
+            head->log_crc = list.log_crc;
+            *head = head->sealed(roots);
+        }
+        pieces record(head, roots, list);
+        return write_pieces(
+            inner_, at, static_cast<address>(bytes + (head != nullptr ? head_bytes : 0)), record);
+    }
+};
+
+} // namespace vmem::detail
+
+// ========================================================================================
+// vmem/persist/journal_storage.hpp
+#define VMEM_PERSIST_JOURNAL_STORAGE_HPP
+
+namespace vmem {
+
+/// A storage, all changes of which since the last commit take effect at the next commit, or not at
+/// all. It lies between a residency and a storage; see docs/persist/journal.md for what it writes
+/// where, and why one sync makes a commit durable.
+///
+/// Between commits nothing is written to where it is at home: what a residency writes goes to the
+/// journal as a copy of its block, and a bit in RAM says that the newest copy may be there. During
+/// a commit what the residency writes is only noted down, and stays in its RAM until it is in the
+/// log and, after the sync, at home.
+///
+/// A block is as large as a page, at most 4 KiB. `FilterBits`: with one per block each bit stands
+/// for a block, with fewer for several. RAM: `FilterBits / 8` bytes and about 60.
+template <class Storage, class Shape>
+class journal_storage : public detail::journal_commits<Storage, Shape> {
+    using base = detail::journal_commits<Storage, Shape>;
+    using base::directory;
+    using base::failed_;
+    using base::in_doubt_;
+    using base::inner_;
+    using base::sequence_;
+    using base::spilled_;
+
+public:
+    using base::base;
+    using base::block_bytes;
+    using base::data_at;
+    using base::geometry;
+    using base::size;
+
+    // --- a storage ---
+
+    /// What was written last, committed or not. Errors: out_of_range, the storage's.
+    [[nodiscard]] result<void> read(address from, std::span<std::byte> out) {
+        if (const auto ready = check(from, out.size()); !ready) {
+            return ready;
+        }
+        while (!out.empty()) {
+            const auto here = this->next_run(from, out.size());
+            if (!here) {
+                return failure(here.error());
+            }
+            if (const auto done = inner_.read(here->at, out.first(here->size)); !done) {
+                return done;
+            }
+            from += here->size;
+            out = out.subspan(here->size);
+        }
+        return {};
+    }
+
+    /// Into the journal. During a commit `in` must stay as it is until the commit is complete.
+    /// Errors: out_of_range; over_journal, and from then on until a rollback; the storage's.
+    [[nodiscard]] result<void> write(address to, std::span<const std::byte> in) {
+        if (const auto ready = check(to, in.size()); !ready) {
+            return ready;
+        }
+        if (direct_) {
+            return inner_.write(data_at + to, in);
+        }
+        if (failed_ != errc{}) {
+            return failure(failed_);
+        }
+        while (!in.empty()) {
+            const auto part =
+                in.first(list_ != nullptr ? in.size() : base::in_block(to, in.size()));
+            const auto done =
+                list_ != nullptr ? this->note(*list_, to, part) : this->spill(to, part);
+            if (!done) {
+                return done;
+            }
+            to += part.size();
+            in = in.subspan(part.size());
+        }
+        return {};
+    }
+    /// The pieces that `next()` returns, one after the other. As `write`.
+    [[nodiscard]] result<void> write_gathered(address to, address, auto& next) {
+        for (auto piece = next(); !piece.empty(); piece = next()) {
+            if (const auto done = write(to, piece); !done) {
+                return done;
+            }
+            to += piece.size();
+        }
+        return {};
+    }
+    /// Nothing of a transaction has to be durable before its commit.
+    [[nodiscard]] result<void> sync() { return direct_ ? inner_.sync() : result<void>(); }
+
+    // --- an image ---
+
+    /// Makes the storage one that holds no image; what is written from now on goes home. Errors:
+    /// wrong_size (the storage has no room for the journal and a block), the storage's.
+    [[nodiscard]] result<void> begin_format() {
+        forget_all();
+        at_home_ = true;
+        direct_ = true;
+        sequence_ = 1;
+        return this->wipe();
+    }
+    /// Makes it one that does, after what was written since. Errors: the storage's.
+    [[nodiscard]] result<void> end_format(superblock head, std::span<const root_entry> roots) {
+        if (const auto saved = inner_.sync(); !saved) {
+            return saved;
+        }
+        for (std::uint64_t number = 0; number < 2; ++number) {
+            head.sequence = number;
+            if (const auto done = this->write_head(head, roots); !done) {
+                return done;
+            }
+        }
+        const auto synced = inner_.sync();
+        direct_ = !synced;
+        settled_ = true;
+        return synced;
+    }
+
+    /// Takes up the newest commit, brings home what it wrote, and forgets what was begun after it.
+    /// May be cut short at any point and repeated. Errors: those of `superblock::accepts` for
+    /// `mine`; corrupt; the storage's.
+    [[nodiscard]] result<superblock> recover(const superblock& mine, std::span<root_entry> roots) {
+        forget_all();
+        at_home_ = true;
+        sequence_ = 0;
+        const auto newest = this->take_up(mine, roots);
+        if (newest) {
+            direct_ = false;
+            sequence_ = newest->sequence;
+            settled_ = newest->log_bytes == 0 && newest->spilled == 0;
+        }
+        return newest;
+    }
+
+    // --- transactions ---
+
+    /// Until the commit ends, what is written is noted down in `list`.
+    void begin_commit(detail::commit_list& list) noexcept { list_ = &list; }
+    /// Makes everything written since the last commit durable, with `head` and `roots`, in one
+    /// sync; does nothing if there is nothing new. Errors: over_journal, the storage's; then
+    /// `rollback` is next. That what is committed cannot be brought home is not an error: that is
+    /// tried again at the next access.
+    [[nodiscard]] result<void> end_commit(superblock head, std::span<const root_entry> roots,
+                                          bool roots_changed) {
+        detail::commit_list& list = *std::exchange(list_, nullptr);
+        if (failed_ != errc{}) {
+            return failure(failed_);
+        }
+        if (list.count == 0 && !list.overflowed && spilled_ == 0 && !roots_changed) {
+            return {};
+        }
+        const auto committed = this->write_record(list, head, roots);
+        if (!committed) {
+            failed_ = committed.error();
+            return committed;
+        }
+        const std::uint32_t spilled = spilled_;
+        this->forget_spilled();
+        ++sequence_;
+        settled_ = list.count == 0 && !list.overflowed && spilled == 0;
+        at_home_ = this->bring_home(list, spilled).has_value();
+        return {};
+    }
+    /// What was noted down so far is not to be committed.
+    void abandon_commit() noexcept {
+        list_ = nullptr;
+        failed_ = failed_ == errc{} ? errc::rolled_back : failed_;
+    }
+
+    /// Forgets everything written since the last commit, whose roots become `roots`. Errors: the
+    /// storage's; then nothing can be written until another try succeeds.
+    [[nodiscard]] result<void> rollback(std::span<root_entry> roots) {
+        list_ = nullptr;
+        failed_ = failed_ == errc{} ? errc::rolled_back : failed_;
+        if (in_doubt_) {
+            // It may be complete on the storage, and must not come back.
+            const auto done = this->wipe_head(sequence_ + 1);
+            if (!done) {
+                return done;
+            }
+            in_doubt_ = false;
+        }
+        if (spilled_ != 0) {
+            if (const auto done = directory(sequence_ + 1).forget(); !done) {
+                return done;
+            }
+        }
+        if (const auto read = this->roots_of(sequence_, roots); !read) {
+            return read;
+        }
+        forget_all();
+        return {};
+    }
+    /// Fails every write until a rollback.
+    void doom(errc code) noexcept { failed_ = failed_ == errc{} ? code : failed_; }
+    /// Why nothing can be written until a rollback; no errc if it can.
+    [[nodiscard]] errc failed() const noexcept { return failed_; }
+
+    /// What was begun is as good as forgotten. Leaves the storage so that damage to the journal
+    /// while nobody uses it does no harm: an empty commit after the last one makes what that wrote
+    /// durable at home. Errors: the storage's. One sync, or none.
+    [[nodiscard]] result<void> close() {
+        if (direct_ || settled_ || in_doubt_ || sequence_ == 0) {
+            return {};
+        }
+        auto done = at_home();
+        done = done ? this->repeat_head(sequence_) : done;
+        done = done ? inner_.sync() : done;
+        if (done) {
+            ++sequence_;
+            settled_ = true;
+        }
+        return done;
+    }
+
+private:
+    [[nodiscard]] result<void> check(address at, std::size_t count) {
+        if (const auto fits = detail::check_range(size(), at, count); !fits) {
+            return fits;
+        }
+        return at_home_ ? result<void>() : at_home();
+    }
+    /// Repeats what the last commit left undone.
+    [[nodiscard]] result<void> at_home() {
+        if (!at_home_) {
+            const auto applied = this->apply(sequence_);
+            at_home_ = applied.has_value();
+            return applied;
+        }
+        return {};
+    }
+
+    void forget_all() noexcept {
+        this->forget_spilled();
+        failed_ = errc{};
+        in_doubt_ = false;
+    }
+
+    detail::commit_list* list_ = nullptr;
+    /// What is written goes home.
+    bool direct_ = false;
+    /// All that is committed is at home, synced or not.
+    bool at_home_ = true;
+    /// The last commit was empty.
+    bool settled_ = false;
+};
+
 } // namespace vmem
 
 // ========================================================================================
@@ -8949,6 +13514,28 @@ consteval void check_policies() {
 
 namespace vmem::detail {
 
+/// What `journal_storage` is made of.
+template <std::size_t JournalBytes, std::size_t BlockBytes, std::size_t FilterBits,
+          std::size_t Roots>
+struct journal_shape {
+    static constexpr std::size_t journal_bytes = JournalBytes;
+    static constexpr std::size_t block_bytes = BlockBytes;
+    static constexpr std::size_t filter_bits = FilterBits;
+    static constexpr std::size_t roots = Roots;
+};
+
+/// A residency over a journal. Nothing has to be durable before its commit, so a sync is nothing,
+/// for the allocator too.
+template <class Residency>
+class committed_residency : public Residency {
+public:
+    using Residency::Residency;
+
+    [[nodiscard]] result<void> sync() noexcept { return {}; }
+    /// Hands every change to the journal.
+    [[nodiscard]] result<void> write_out() { return Residency::sync(); }
+};
+
 /// A residency for a storage, and what the policies say of it.
 template <class Residency, class Storage, class... Policies>
 struct bound_residency {
@@ -8956,22 +13543,76 @@ struct bound_residency {
     static constexpr bool counts = policy<statistics_policy, statistics<false>, Policies...>::value;
     static constexpr std::size_t limit =
         policy<dirty_policy, dirty_limit<static_cast<std::size_t>(-1)>, Policies...>::value;
+    using durability_type = typename policy<durability_policy, durability<none>, Policies...>::type;
+    static constexpr bool has_journal = is_journaled<durability_type>;
+    static constexpr std::size_t root_count =
+        policy<roots_policy, roots<(has_journal ? 4 : 0)>, Policies...>::value;
 
-    template <class R>
+    template <class R, class S>
     static auto bind() {
         if constexpr (requires {
-                          typename R::template bind_limited<Storage, address_type, counts, limit>;
+                          typename R::template bind_limited<S, address_type, counts, limit>;
                       }) {
             return std::type_identity<
-                typename R::template bind_limited<Storage, address_type, counts, limit>>{};
+                typename R::template bind_limited<S, address_type, counts, limit>>{};
         } else {
             static_assert(policy_count<dirty_policy, Policies...> == 0 &&
                               policy_count<persisted_policy, Policies...> == 0,
                           "heap: dirty_limit<> and on_persisted<> need resident_objects<>");
-            return std::type_identity<typename R::template bind<Storage, address_type, counts>>{};
+            return std::type_identity<typename R::template bind<S, address_type, counts>>{};
         }
     }
-    using type = typename decltype(bind<Residency>())::type;
+    using plain = typename decltype(bind<Residency, Storage>())::type;
+
+    static_assert(!std::is_same_v<durability_type, on_persist> || object_residency<plain>,
+                  "heap: durability<on_persist> needs resident_objects<>");
+    static_assert(
+        !has_journal || policy_count<persisted_policy, Policies...> == 0,
+        "heap: with durability<journaled<...>> there is no persist, and no on_persisted<>");
+
+    /// Where the storage is to be aligned as the residency expects it (bytes).
+    static constexpr std::size_t alignment = [] {
+        if constexpr (object_residency<plain>) {
+            return std::size_t{64};
+        } else {
+            return lesser(plain::page_size, 4096);
+        }
+    }();
+
+    template <class Mode>
+    static auto wrap() {
+        if constexpr (has_journal) {
+            constexpr std::size_t block = Mode::block_bytes != 0    ? Mode::block_bytes
+                                          : object_residency<plain> ? 256
+                                                                    : alignment;
+            constexpr std::size_t bits = [] {
+                if constexpr (Mode::filter_bits != 0) {
+                    return Mode::filter_bits;
+                } else if constexpr (fixed_size_storage<Storage>) {
+                    return std::bit_ceil(static_cast<std::size_t>(Storage::capacity / block) | 8);
+                } else {
+                    return std::size_t{4096};
+                }
+            }();
+            using shape = journal_shape<Mode::journal_bytes, block, bits, root_count>;
+            return std::type_identity<journal_storage<Storage, shape>>{};
+        } else if constexpr (root_count != 0) {
+            constexpr std::size_t head = align_up(
+                sizeof(superblock) + root_count * sizeof(root_entry), access_unit<Storage>);
+            return std::type_identity<headed_storage<Storage, align_up(2 * head, alignment)>>{};
+        } else {
+            return std::type_identity<Storage>{};
+        }
+    }
+    using storage_type = typename decltype(wrap<durability_type>())::type;
+
+    template <class R>
+    static auto over() {
+        using bound = typename decltype(bind<R, storage_type>())::type;
+        return std::type_identity<
+            std::conditional_t<has_journal, committed_residency<bound>, bound>>{};
+    }
+    using type = typename decltype(over<Residency>())::type;
 };
 
 /// What the allocator of a heap keeps its state on: the residency, unless that has a way past it.
@@ -8982,6 +13623,473 @@ struct medium_of {
 template <object_residency Residency>
 struct medium_of<Residency> {
     using type = typename Residency::medium_type;
+};
+
+} // namespace vmem::detail
+
+// ========================================================================================
+// vmem/detail/heap_commit.hpp
+#define VMEM_DETAIL_HEAP_COMMIT_HPP
+
+namespace vmem::detail {
+
+/// What a `Heap` has more if it has a journal; without one, nothing.
+template <class Heap, class Residency, bool Journaled>
+class heap_commit {};
+
+template <class Heap, class Residency>
+class heap_commit<Heap, Residency, true> {
+public:
+    /// Makes all changes since the last commit durable: after a power cut either all of them are
+    /// there or none. In a `transaction` guard, that of the guard is meant. One sync; nothing at
+    /// all if nothing changed. Bytes that are pinned for writing are committed as they are now;
+    /// nobody may change them meanwhile.
+    ///
+    /// Errors: not_open; over_journal if it is too much for half of the journal; rolled_back if a
+    /// nested transaction was; the allocator's and the storage's. Then all changes since the last
+    /// commit are undone, as by `rollback`; if that fails too, nothing can be written until it
+    /// succeeds.
+    [[nodiscard]] result<void> commit() {
+        const auto guard = self().section();
+        if (!self().is_open()) {
+            return failure(errc::not_open);
+        }
+        const auto committed = commit_now();
+        if (!committed) {
+            static_cast<void>(rollback_now());
+        }
+        return committed;
+    }
+
+    /// Undoes all changes since the last commit; what was allocated since is free again, and what
+    /// was freed is not. Pointers and handles to it must not be used any more. Errors: not_open;
+    /// no_free_frame while anything is pinned, and then nothing can be written until a rollback
+    /// succeeds; the storage's, and then the heap is not open.
+    [[nodiscard]] result<void> rollback() {
+        const auto guard = self().section();
+        return self().is_open() ? rollback_now() : failure(errc::not_open);
+    }
+
+    // For `transaction`.
+
+    /// A guard begins or ends. Only the outermost one commits or rolls back by itself.
+    void begin_nested() noexcept { ++depth_; }
+    [[nodiscard]] bool end_nested() noexcept { return --depth_ == 0; }
+    /// The outermost guard can only roll back.
+    void doom() noexcept { self().residency_.storage().doom(errc::rolled_back); }
+
+protected:
+    /// The end of the heap: what is not committed is dropped.
+    void close() noexcept { static_cast<void>(self().residency_.storage().close()); }
+
+private:
+    /// Changes that are noted down without being written first.
+    static constexpr std::size_t list_size =
+        Residency::frame_count < 120 ? Residency::frame_count + 8 : 128;
+
+    [[nodiscard]] Heap& self() noexcept { return static_cast<Heap&>(*this); }
+
+    [[nodiscard]] result<void> commit_now() {
+        auto& journal = self().residency_.storage();
+        if (journal.failed() != errc{}) {
+            return failure(journal.failed());
+        }
+        if (const auto settled = self().allocator_.settle(self().medium()); !settled) {
+            return settled;
+        }
+        commit_buffer<list_size> buffer;
+        commit_list list = buffer.list();
+        journal.begin_commit(list);
+        if (const auto written = self().residency_.write_out(); !written) {
+            journal.abandon_commit();
+            return written;
+        }
+        const auto committed = journal.end_commit(self().description(self().size()),
+                                                  self().roots_.entries(), self().roots_.changed());
+        if (committed) {
+            self().roots_.set_changed(false);
+        }
+        return committed;
+    }
+
+    [[nodiscard]] result<void> rollback_now() {
+        auto& residency = self().residency_;
+        residency.storage().doom(errc::rolled_back);
+        const address end = residency.size();
+        if (const auto dropped = residency.start(end); !dropped) {
+            return dropped;
+        }
+        auto done = residency.storage().rollback(self().roots_.entries());
+        self().roots_.set_changed(false);
+        done = done ? self().open_allocator() : done;
+        if (!done) {
+            residency.stop();
+        }
+        return done;
+    }
+
+    std::uint16_t depth_ = 0;
+};
+
+} // namespace vmem::detail
+
+// ========================================================================================
+// vmem/detail/heap_image.hpp
+#define VMEM_DETAIL_HEAP_IMAGE_HPP
+
+namespace vmem::detail {
+
+/// How a `Heap` begins: makes an image on its storage, or takes up one that is there. `Copies`
+/// knows where the superblock is.
+template <class Heap, class Allocator, class Residency, std::size_t Roots, class Copies>
+class heap_image : protected Copies {
+protected:
+    [[nodiscard]] superblock description(address size) const noexcept {
+        superblock block;
+        block.page_size = static_cast<std::uint32_t>(Residency::reserved);
+        block.size = size;
+        block.address_bits = std::numeric_limits<typename Residency::address_type>::digits;
+        block.allocator = Allocator::media_id;
+        block.residency = object_residency<Residency> ? 2 : 1;
+        block.roots = static_cast<std::uint32_t>(Roots);
+        Copies::locate(block);
+        return block;
+    }
+
+    [[nodiscard]] result<void> format_image() {
+        if (const auto started = self().residency_.start(size_at_hand()); !started) {
+            return started;
+        }
+        if (self().size() <= Copies::region_begin) {
+            return failure(errc::wrong_size);
+        }
+        self().roots_.clear();
+        if (const auto begun = Copies::begin_image(); !begun) {
+            return begun;
+        }
+        if constexpr (object_residency<Residency>) {
+            if (const auto made = self().residency_.format_images(); !made) {
+                return made;
+            }
+        }
+        if (const auto made =
+                self().allocator_.format(self().medium(), Copies::region_begin, grantable_end());
+            !made) {
+            return made;
+        }
+        return Copies::end_image(description(self().size()), self().roots_.entries());
+    }
+
+    [[nodiscard]] result<void> open_image() {
+        if (const auto started = self().residency_.start(size_at_hand()); !started) {
+            return started;
+        }
+        const auto found = Copies::read_image(description(size_at_hand()), self().roots_.entries());
+        self().roots_.set_changed(false);
+        if (!found) {
+            return failure(found.error());
+        }
+        if (const auto started = self().residency_.start(static_cast<address>(found->size));
+            !started) {
+            return started;
+        }
+        if constexpr (object_residency<Residency>) {
+            if (const auto applied = self().residency_.apply_image(); !applied) {
+                return applied;
+            }
+        }
+        return open_allocator();
+    }
+
+    [[nodiscard]] result<void> restore_image() {
+        const auto found = Copies::read_image(description(size_at_hand()), self().roots_.entries());
+        if (!found) {
+            return failure(found.error());
+        }
+        auto restored = self().residency_.begin_restore(static_cast<address>(found->size));
+        if (restored) {
+            restored = open_allocator();
+        }
+        self().residency_.end_restore();
+        return restored;
+    }
+
+    /// Of virtual memory, at most.
+    [[nodiscard]] address size_at_hand() noexcept { return self().residency_.storage().size(); }
+
+    [[nodiscard]] result<void> open_allocator() {
+        const auto opened =
+            self().allocator_.open(self().medium(), Copies::region_begin, grantable_end());
+        if constexpr (object_residency<Residency>) {
+            // What was freed last may not be written down; if it is, this is refused.
+            if (const address freed = self().residency_.freed(); opened && freed != 0) {
+                static_cast<void>(self().allocator_.deallocate(self().medium(), freed));
+            }
+        }
+        return opened;
+    }
+
+    /// End of what the allocator grants. A pointer past the end of a block must not wrap to null.
+    [[nodiscard]] address grantable_end() noexcept {
+        return self().size() > (std::numeric_limits<typename Residency::address_type>::max)()
+                   ? self().size() - 1
+                   : self().size();
+    }
+
+private:
+    [[nodiscard]] Heap& self() noexcept { return static_cast<Heap&>(*this); }
+};
+
+} // namespace vmem::detail
+
+// ========================================================================================
+// vmem/persist/type_tag.hpp
+#define VMEM_PERSIST_TYPE_TAG_HPP
+
+namespace vmem {
+
+/// What tells a root's type from others of the same size: the same in every program that opens the
+/// image, whatever compiled it. By default the alignment and the kind of type; specialise it for a
+/// type whose layout changes from version to version:
+///
+///     template <>
+///     inline constexpr std::uint32_t vmem::type_tag<settings> = 0x53455403;
+template <class T>
+inline constexpr std::uint32_t type_tag =
+    static_cast<std::uint32_t>(alignof(T)) | (std::is_class_v<T> ? 1U << 16 : 0U) |
+    (std::is_floating_point_v<T> ? 1U << 17 : 0U) |
+    (std::is_integral_v<T> || std::is_enum_v<T> ? 1U << 18 : 0U) |
+    (std::is_signed_v<T> ? 1U << 19 : 0U);
+
+} // namespace vmem
+
+// ========================================================================================
+// vmem/detail/heap_roots.hpp
+#define VMEM_DETAIL_HEAP_ROOTS_HPP
+
+namespace vmem::detail {
+
+/// The named objects of a `Heap`: what a program starts from after a reboot.
+template <class Heap, std::size_t Roots>
+class heap_roots {
+public:
+    /// Where the root of that name points; null if there is none. Errors: wrong_type if it was set
+    /// with a pointer to another type (see `type_tag`); too_large (a name of more than 16
+    /// characters), zero_size (an empty one), not_open. No I/O.
+    template <class T>
+    [[nodiscard]] result<vptr<T, Heap>> root(const char* name) {
+        check_count<T>();
+        const auto guard = self().section();
+        const auto wanted = entry<T>(name);
+        if (!wanted) {
+            return failure(wanted.error());
+        }
+        const auto found = self().roots_.find(*wanted);
+        if (!found && found.error() != errc::not_found) {
+            return failure(found.error());
+        }
+        using word = typename Heap::address_type;
+        return vptr<T, Heap>::from_address(static_cast<word>(found ? *found : 0));
+    }
+
+    /// Makes the root of that name point to `p`; null removes it. It lasts from the next `commit`
+    /// on, without a journal from the next `flush`. Errors: full (more names than `roots<>` says),
+    /// and those of `root`. No I/O.
+    template <class T>
+    [[nodiscard]] result<void> set_root(const char* name, vptr<T, Heap> p) {
+        check_count<T>();
+        const auto guard = self().section();
+        auto made = entry<std::remove_cv_t<T>>(name);
+        if (!made) {
+            return failure(made.error());
+        }
+        made->address = p == nullptr ? 0 : p.to_address();
+        return self().roots_.set(*made);
+    }
+    [[nodiscard]] result<void> set_root(const char* name, std::nullptr_t) {
+        return set_root(name, vptr<char, Heap>{});
+    }
+
+private:
+    [[nodiscard]] Heap& self() noexcept { return static_cast<Heap&>(*this); }
+
+    template <class T>
+    static consteval void check_count() {
+        static_assert(Roots != 0 && sizeof(T) != 0,
+                      "heap: a named root needs the policy roots<Count>, or durability<journaled>");
+    }
+
+    template <class T>
+    [[nodiscard]] result<root_entry> entry(const char* name) {
+        if (!self().is_open()) {
+            return failure(errc::not_open);
+        }
+        root_entry made;
+        std::size_t length = 0;
+        for (; name[length] != '\0'; ++length) {
+            if (length == root_entry::name_size) {
+                return failure(errc::too_large);
+            }
+            made.name[length] = name[length];
+        }
+        if (length == 0) {
+            return failure(errc::zero_size);
+        }
+        made.size = static_cast<std::uint32_t>(sizeof(T));
+        made.tag = type_tag<std::remove_cv_t<T>>;
+        return made;
+    }
+};
+
+} // namespace vmem::detail
+
+// ========================================================================================
+// vmem/detail/image_copies.hpp
+#define VMEM_DETAIL_IMAGE_COPIES_HPP
+
+namespace vmem::detail {
+
+/// Where a heap without a journal keeps the copies of its superblock.
+template <class Storage, class Residency, std::size_t Roots>
+struct image_layout {
+    /// Bytes of a copy.
+    static constexpr std::size_t copy_bytes =
+        align_up(sizeof(superblock) + Roots * sizeof(root_entry), access_unit<Storage>);
+    /// Whether virtual memory begins after them, and not with them.
+    static constexpr bool headed = !std::is_same_v<typename Residency::storage_type, Storage>;
+    /// In what no address reaches, if there is room.
+    static constexpr address second =
+        headed || (!object_residency<Residency> && 2 * copy_bytes <= Residency::reserved)
+            ? copy_bytes
+            : align_up(Residency::reserved, align_up(sizeof(superblock), copy_bytes));
+    /// Where the allocator's region begins, in virtual memory.
+    static constexpr address begin =
+        headed || second < Residency::reserved ? Residency::reserved : second + copy_bytes;
+};
+
+/// What a heap without a journal makes of its storage: the superblock, twice, and how it changes.
+template <class Heap, class Storage, class Residency, std::size_t Roots>
+class plain_image {
+    using layout = image_layout<Storage, Residency, Roots>;
+
+protected:
+    static constexpr address region_begin = layout::begin;
+
+    /// Adds to a description of the composition where things are.
+    static void locate(superblock& block) noexcept {
+        block.second = layout::second;
+        block.data = 0;
+        if constexpr (layout::headed) {
+            block.data = Residency::storage_type::data_at;
+        }
+    }
+
+    /// An image that is half made must not be taken for the one that was there before.
+    [[nodiscard]] result<void> begin_image() {
+        return wipe_copies(self().storage(), layout::second, layout::copy_bytes);
+    }
+    [[nodiscard]] result<void> end_image(superblock block, std::span<const root_entry> roots) {
+        if (const auto saved = self().residency_.sync(); !saved) {
+            return saved;
+        }
+        for (std::uint64_t number = 0; number < 2; ++number) {
+            block.sequence = number;
+            if (const auto written = write_copy(block, roots); !written) {
+                return written;
+            }
+        }
+        note(block);
+        return self().storage().sync();
+    }
+    /// The newest superblock that this composition can take up, and its roots.
+    [[nodiscard]] result<superblock> read_image(const superblock& mine,
+                                                std::span<root_entry> roots) {
+        const auto found = read_copies(self().storage(), layout::second, roots);
+        if (!found) {
+            return failure(found.error());
+        }
+        if (!found->valid[0] && !found->valid[1]) {
+            return failure(found->why);
+        }
+        const superblock& newest = found->copies[found->newest()];
+        if (const auto fits = mine.accepts(newest); !fits) {
+            return failure(fits.error());
+        }
+        if constexpr (Roots != 0) {
+            const address at = newest.sequence % 2 == 0 ? 0 : layout::second;
+            if (const auto read = read_roots(self().storage(), at, newest, roots); !read) {
+                return failure(read.error());
+            }
+        }
+        note(newest);
+        return newest;
+    }
+    /// Replaces the older copy, after all that the roots speak of is durable. Two syncs have to be
+    /// there: one was before this.
+    [[nodiscard]] result<void> save_roots(superblock block, std::span<const root_entry> roots) {
+        block.sequence = number_.value + 1;
+        auto saved = write_copy(block, roots);
+        saved = saved ? self().storage().sync() : saved;
+        if (saved) {
+            note(block);
+        }
+        return saved;
+    }
+
+private:
+    struct counted {
+        std::uint64_t value = 0;
+    };
+    struct nothing {};
+
+    [[nodiscard]] Heap& self() noexcept { return static_cast<Heap&>(*this); }
+
+    void note([[maybe_unused]] const superblock& block) noexcept {
+        if constexpr (Roots != 0) {
+            number_.value = block.sequence;
+        }
+    }
+    [[nodiscard]] result<void> write_copy(const superblock& block,
+                                          std::span<const root_entry> roots) {
+        const superblock sealed = block.sealed(roots);
+        constexpr std::size_t unit = access_unit<Storage>;
+        const commit_list no_log;
+        record_pieces<unit, layout::copy_bytes> record(&sealed, roots, no_log);
+        return write_pieces(self().storage(), block.sequence % 2 == 0 ? 0 : layout::second,
+                            layout::copy_bytes, record);
+    }
+
+    /// Of the newest copy.
+    [[no_unique_address]] std::conditional_t<Roots != 0, counted, nothing> number_;
+};
+
+/// The same for a heap with a journal, which has all that.
+template <class Heap, class Residency>
+class journaled_image {
+    using journal = typename Residency::storage_type;
+
+protected:
+    static constexpr address region_begin = Residency::reserved;
+
+    static void locate(superblock& block) noexcept {
+        block.second = journal::half;
+        block.data = journal::data_at;
+        block.block = journal::block_bytes;
+        block.durability = 2;
+    }
+    [[nodiscard]] result<void> begin_image() { return self().residency_.storage().begin_format(); }
+    [[nodiscard]] result<void> end_image(const superblock& block,
+                                         std::span<const root_entry> roots) {
+        const auto saved = self().residency_.write_out();
+        return saved ? self().residency_.storage().end_format(block, roots) : saved;
+    }
+    [[nodiscard]] result<superblock> read_image(const superblock& mine,
+                                                std::span<root_entry> roots) {
+        return self().residency_.storage().recover(mine, roots);
+    }
+
+private:
+    [[nodiscard]] Heap& self() noexcept { return static_cast<Heap&>(*this); }
 };
 
 } // namespace vmem::detail
@@ -9272,9 +14380,30 @@ private:
 
 namespace vmem::detail {
 
-/// What a `Heap` has more if its residency keeps whole objects; without one, nothing.
+/// What a `Heap` has more if its residency keeps whole objects; without one, only what containers
+/// need of every heap.
 template <class Heap, class Residency, class PersistHandler>
 class object_heap {
+public:
+    /// What `use(T*)` returns, if the `T` at `at` is resident in one piece, else what `otherwise()`
+    /// returns. For containers.
+    template <class T, class Use, class Otherwise>
+    [[nodiscard, gnu::always_inline]] auto use_resident(typename Residency::address_type at,
+                                                        Use use, Otherwise otherwise) {
+        Heap& self = static_cast<Heap&>(*this);
+        {
+            const auto guard = self.lock();
+            typename Residency::place where;
+            if (self.residency_.template find<sizeof(T), alignof(T)>(at, where)) [[likely]] {
+                if constexpr (!std::is_const_v<T>) {
+                    self.residency_.mark_dirty(where, sizeof(T));
+                }
+                return use(reinterpret_cast<T*>(self.residency_.use(where)));
+            }
+        }
+        return otherwise();
+    }
+
 protected:
     void note_granted() noexcept {}
 };
@@ -9283,7 +14412,7 @@ template <class Heap, class Residency, class PersistHandler>
     requires object_residency<Residency>
 class object_heap<Heap, Residency, PersistHandler> {
 public:
-    /// See `object_images`.
+    /// See `object_ram`.
     static constexpr auto worst_case_persist = Residency::worst_case_persist;
     static constexpr auto worst_case_access = Residency::worst_case_access;
 
@@ -9384,6 +14513,37 @@ public:
     [[nodiscard]] object_state state_of(typename Residency::address_type at) {
         const auto guard = self().section();
         return self().residency_.state_of(at);
+    }
+
+    // For containers.
+
+    /// What `use(T*)` returns, if the `T` at `at` can be used without further ado, else what
+    /// `otherwise()` returns. Where it is, is found soonest if `slot` is where what lies beside it
+    /// was last, in a piece of `Whole` bytes; `slot` may be any that there is.
+    template <class T, std::size_t Whole, class Slot, class Use, class Otherwise>
+    [[nodiscard, gnu::always_inline]] auto use_near(Slot& slot, typename Residency::address_type at,
+                                                    Use use, Otherwise otherwise) {
+        {
+            const auto guard = self().lock();
+            auto& residency = self().residency_;
+            typename Residency::place where;
+            constexpr access how = std::is_const_v<T> ? access::read : access::write;
+            if (residency.template find_near<sizeof(T), alignof(T), Whole, how>(at, slot, where))
+                [[likely]] {
+                return use(reinterpret_cast<T*>(residency.use(where)));
+            }
+        }
+        return otherwise();
+    }
+    /// See `object_cache`; then `slot` is where it is.
+    template <class Slot>
+    [[nodiscard]] result<pinned_bytes> pin_part(typename Residency::address_type at,
+                                                std::size_t count, object_part part, access how,
+                                                bool load, Slot& slot) {
+        const auto guard = self().section();
+        const auto held = self().residency_.pin_part(at, count, part, how, load);
+        slot = held ? static_cast<Slot>(held->slot) : slot;
+        return held;
     }
 
 protected:
@@ -9785,104 +14945,123 @@ private:
 } // namespace vmem::detail
 
 // ========================================================================================
-// vmem/persist/crc32c.hpp
-#define VMEM_PERSIST_CRC32C_HPP
+// vmem/detail/heap_parts.hpp
+#define VMEM_DETAIL_HEAP_PARTS_HPP
 
-namespace vmem {
+namespace vmem::detail {
 
-/// CRC-32C (Castagnoli, polynomial 0x1EDC6F41 reflected, as in RFC 3720 appendix B.4) of `bytes`,
-/// continued from `crc` of what came before. Two look-ups per byte in a table of 16 words: 64 bytes
-/// of flash.
-[[nodiscard]] constexpr std::uint32_t crc32c(std::span<const std::byte> bytes,
-                                             std::uint32_t crc = 0) noexcept {
-    constexpr std::array<std::uint32_t, 16> table = [] {
-        std::array<std::uint32_t, 16> entries{};
-        for (std::uint32_t nibble = 0; nibble < 16; ++nibble) {
-            std::uint32_t remainder = nibble;
-            for (int bit = 0; bit < 4; ++bit) {
-                remainder = (remainder >> 1) ^ ((remainder & 1) != 0 ? 0x82F63B78u : 0u);
-            }
-            entries[nibble] = remainder;
+/// With a journal there is nothing to save in a hurry.
+template <class Objects>
+class unpersisted : public Objects {
+public:
+    result<void> persist() = delete;
+    result<void> restore() = delete;
+};
+
+/// What the arguments of a heap choose together.
+template <class Storage, class Residency, class Allocator, class... Policies>
+struct heap_parts {
+    using heap_type = heap<Storage, Residency, Allocator, Policies...>;
+    using binding = bound_residency<Residency, Storage, Policies...>;
+    using residency = typename binding::type;
+    static constexpr bool has_journal = binding::has_journal;
+    static constexpr std::size_t root_count = binding::root_count;
+
+    using memory =
+        typed_memory<heap_type, residency,
+                     typename policy<locking_policy, locking<no_lock>, Policies...>::type,
+                     typename policy<fault_policy, on_fault<trap_on_fault>, Policies...>::type>;
+    using plain_objects =
+        object_heap<heap_type, residency,
+                    typename policy<persisted_policy, on_persisted<go_on>, Policies...>::type>;
+    using objects = std::conditional_t<has_journal && object_residency<residency>,
+                                       unpersisted<plain_objects>, plain_objects>;
+    using commits = heap_commit<heap_type, residency, has_journal>;
+    using roots = heap_roots<heap_type, root_count>;
+    template <bool Journaled>
+    static auto choose_copies() {
+        if constexpr (Journaled) {
+            return std::type_identity<journaled_image<heap_type, residency>>{};
+        } else {
+            return std::type_identity<plain_image<heap_type, Storage, residency, root_count>>{};
         }
-        return entries;
-    }();
-    crc = ~crc;
-    for (const std::byte value : bytes) {
-        crc ^= std::to_integer<std::uint32_t>(value);
-        crc = (crc >> 4) ^ table[crc & 15];
-        crc = (crc >> 4) ^ table[crc & 15];
     }
-    return ~crc;
-}
+    /// Where the superblock is.
+    using copies = typename decltype(choose_copies<has_journal>())::type;
+    using image = heap_image<heap_type, Allocator, residency, root_count, copies>;
+};
 
-} // namespace vmem
+} // namespace vmem::detail
 
 // ========================================================================================
-// vmem/persist/superblock.hpp
-#define VMEM_PERSIST_SUPERBLOCK_HPP
+// vmem/detail/root_table.hpp
+#define VMEM_DETAIL_ROOT_TABLE_HPP
 
-namespace vmem {
+namespace vmem::detail {
 
-/// Version of the format of the bytes on storage; the library's own version is `vmem::version`.
-inline constexpr std::uint32_t media_version = 1;
+/// The roots of a heap, as they will be with its next commit.
+template <std::size_t Count>
+class root_table {
+public:
+    [[nodiscard]] std::span<root_entry> entries() noexcept { return entries_; }
+    /// Whether they are not what the storage has.
+    [[nodiscard]] bool changed() const noexcept { return changed_; }
+    void set_changed(bool changed) noexcept { changed_ = changed; }
 
-/// What an image says of itself, at address 0. Native byte order: an image of the other order has
-/// another magic.
-struct superblock {
-    static constexpr std::uint64_t magic_number = 0x0A1A0A0D6D656D76; // "vmem\r\n\x1a\n"
-
-    std::uint64_t magic = magic_number;
-    std::uint32_t format = media_version;
-    /// Bytes; the allocator's region starts at the second page.
-    std::uint32_t page_size = 0;
-    /// Bytes of virtual memory, the reserved page included.
-    std::uint64_t size = 0;
-    std::uint32_t address_bits = 0;
-    /// `media_id` of the allocator.
-    std::uint32_t allocator = 0;
-    std::array<std::uint32_t, 7> unused{};
-    /// CRC-32C of all before.
-    std::uint32_t crc = 0;
-
-    /// With the CRC filled in.
-    [[nodiscard]] superblock sealed() const noexcept {
-        superblock copy = *this;
-        copy.crc = copy.checksum();
-        return copy;
+    /// Where `wanted` points. Errors: not_found, wrong_type.
+    [[nodiscard]] result<std::uint64_t> find(const root_entry& wanted) const noexcept {
+        for (const root_entry& entry : entries_) {
+            if (entry.name == wanted.name) {
+                return entry.size == wanted.size && entry.tag == wanted.tag
+                           ? result<std::uint64_t>(entry.address)
+                           : failure(errc::wrong_type);
+            }
+        }
+        return failure(errc::not_found);
     }
-
-    /// Whether an image that `found` describes can be taken up by the composition that would write
-    /// `*this`: not_formatted, version_too_old, version_too_new, corrupt, geometry_mismatch, or
-    /// truncated when `found` is larger than the storage at hand.
-    [[nodiscard]] result<void> accepts(const superblock& found) const noexcept {
-        if (found.magic != magic) {
-            return failure(errc::not_formatted);
+    /// Replaces the root of that name, or removes it if the new one points nowhere. Errors: full.
+    [[nodiscard]] result<void> set(const root_entry& entry) noexcept {
+        root_entry* place = named(entry.name);
+        if (place == nullptr && entry.address == 0) {
+            return {};
         }
-        if (found.crc != found.checksum()) {
-            return failure(errc::corrupt);
+        place = place == nullptr ? named({}) : place;
+        if (place == nullptr) {
+            return failure(errc::full);
         }
-        if (found.format != format) {
-            return failure(found.format < format ? errc::version_too_old : errc::version_too_new);
-        }
-        if (found.page_size != page_size || found.address_bits != address_bits ||
-            found.allocator != allocator) {
-            return failure(errc::geometry_mismatch);
-        }
-        if (found.size > size) {
-            return failure(errc::truncated);
-        }
+        *place = entry.address == 0 ? root_entry{} : entry;
+        changed_ = true;
         return {};
+    }
+    void clear() noexcept {
+        entries_.fill({});
+        changed_ = false;
     }
 
 private:
-    [[nodiscard]] std::uint32_t checksum() const noexcept {
-        return crc32c(std::as_bytes(std::span{this, 1}).first(offsetof(superblock, crc)));
+    [[nodiscard]] root_entry* named(const std::array<char, root_entry::name_size>& name) noexcept {
+        for (root_entry& entry : entries_) {
+            if (entry.name == name) {
+                return &entry;
+            }
+        }
+        return nullptr;
     }
-};
-static_assert(sizeof(superblock) == 64 && std::is_trivially_copyable_v<superblock> &&
-              std::has_unique_object_representations_v<superblock>);
 
-} // namespace vmem
+    std::array<root_entry, Count> entries_{};
+    bool changed_ = false;
+};
+
+template <>
+class root_table<0> {
+public:
+    [[nodiscard]] static std::span<root_entry> entries() noexcept { return {}; }
+    [[nodiscard]] static bool changed() noexcept { return false; }
+    static void set_changed(bool) noexcept {}
+    static void clear() noexcept {}
+};
+
+} // namespace vmem::detail
 
 // ========================================================================================
 // vmem/heap.hpp
@@ -9890,41 +15069,35 @@ static_assert(sizeof(superblock) == 64 && std::is_trivially_copyable_v<superbloc
 
 namespace vmem {
 
-namespace detail {
-
-/// The typed memory of a composition: its bound residency, and what its policies choose.
-template <class Storage, class Residency, class Allocator, class... Policies>
-using heap_memory =
-    typed_memory<heap<Storage, Residency, Allocator, Policies...>,
-                 typename bound_residency<Residency, Storage, Policies...>::type,
-                 typename policy<locking_policy, locking<no_lock>, Policies...>::type,
-                 typename policy<fault_policy, on_fault<trap_on_fault>, Policies...>::type>;
-
-} // namespace detail
-
 /// A virtual memory: where the bytes live (`Storage`), which of them are in RAM (`Residency`), who
 /// hands out addresses (`Allocator`), and optional policies in any order: `address_bits<>`,
-/// `on_fault<>`, `locking<>`, `instance<>`, `statistics<>`; with `resident_objects` also
-/// `dirty_limit<>` and `on_persisted<>`, and the members of `object_heap`.
+/// `on_fault<>`, `locking<>`, `instance<>`, `statistics<>`, `durability<>`, `roots<>`; with
+/// `resident_objects` also `dirty_limit<>` and `on_persisted<>`, and the members of `object_heap`.
+/// With `durability<journaled<...>>` it has those of `heap_commit`, with roots those of
+/// `heap_roots`.
 ///
 /// All state is in this object; nothing is allocated. A `vptr` finds its heap by type, so one heap
 /// of a type may be alive at a time (`instance<Tag>` makes further types); the object must not
 /// move. Call `format` or `open` before anything else.
 template <class Storage, class Residency, class Allocator, class... Policies>
-class heap : public detail::heap_memory<Storage, Residency, Allocator, Policies...>,
-             public detail::object_heap<
-                 heap<Storage, Residency, Allocator, Policies...>,
-                 typename detail::bound_residency<Residency, Storage, Policies...>::type,
-                 typename detail::policy<detail::persisted_policy, on_persisted<detail::go_on>,
-                                         Policies...>::type> {
+class heap : public detail::heap_parts<Storage, Residency, Allocator, Policies...>::memory,
+             public detail::heap_parts<Storage, Residency, Allocator, Policies...>::objects,
+             public detail::heap_parts<Storage, Residency, Allocator, Policies...>::commits,
+             public detail::heap_parts<Storage, Residency, Allocator, Policies...>::roots,
+             private detail::heap_parts<Storage, Residency, Allocator, Policies...>::image {
     static_assert((check_storage<Storage>(), true));
     static_assert((detail::check_policies<Policies...>(), true));
 
-    using base = detail::heap_memory<Storage, Residency, Allocator, Policies...>;
+    using parts = detail::heap_parts<Storage, Residency, Allocator, Policies...>;
+    using base = typename parts::memory;
+    using image = typename parts::image;
     using base::residency_;
     using base::section;
-    template <class, class, class>
-    friend class detail::object_heap;
+    friend typename parts::plain_objects;
+    friend typename parts::commits;
+    friend typename parts::roots;
+    friend typename parts::copies;
+    friend image;
 
 public:
     using typename base::address_type;
@@ -9950,9 +15123,12 @@ public:
         requires std::default_initializable<Storage>
     = default;
 
-    /// Flushes what is unsaved; call `flush` yourself to learn whether that succeeded.
+    /// Flushes what is unsaved; call `flush` yourself to learn whether that succeeded. With a
+    /// journal what is not committed is dropped.
     ~heap() {
-        if (is_open()) {
+        if constexpr (parts::has_journal) {
+            this->close();
+        } else if (is_open()) {
             static_cast<void>(flush());
         }
     }
@@ -9962,7 +15138,7 @@ public:
     /// heap is not open. no_free_frame while anything is pinned; then nothing has changed.
     [[nodiscard]] result<void> format() {
         const auto guard = section();
-        return entered(format_image());
+        return entered(this->format_image());
     }
 
     /// Takes up what an earlier `format` of the same composition left; drops changes that were not
@@ -9971,7 +15147,7 @@ public:
     /// still there. no_free_frame while anything is pinned; then nothing has changed.
     [[nodiscard]] result<void> open() {
         const auto guard = section();
-        return entered(open_image());
+        return entered(this->open_image());
     }
 
     /// Whether `format` or `open` has succeeded. O(1).
@@ -9979,16 +15155,14 @@ public:
 
     /// Writes every change to the storage and syncs it. Errors: not_open, the allocator's (corrupt,
     /// no_free_frame while all frames are pinned), the storage's; what could not be written stays
-    /// in RAM, and a later flush tries again.
+    /// in RAM, and a later flush tries again. With a journal the same as `commit`.
     [[nodiscard]] result<void> flush() {
-        const auto guard = section();
-        if (!is_open()) {
-            return failure(errc::not_open);
+        if constexpr (parts::has_journal) {
+            return this->commit();
+        } else {
+            const auto guard = section();
+            return is_open() ? flush_now() : failure(errc::not_open);
         }
-        // What the allocator cannot complete now it can derive later; the user's bytes cannot wait.
-        const auto settled = allocator_.settle(medium());
-        const auto synced = residency_.sync();
-        return settled ? synced : settled;
     }
 
     /// Room for `count` objects of `T`, uninitialised, aligned for `T`. An element of a
@@ -10075,7 +15249,13 @@ public:
         return is_open() ? allocator_.invariants_hold(medium()) : failure(errc::not_open);
     }
 
-    [[nodiscard]] Storage& storage() noexcept { return residency_.storage(); }
+    [[nodiscard]] Storage& storage() noexcept {
+        if constexpr (std::is_same_v<typename residency_type::storage_type, Storage>) {
+            return residency_.storage();
+        } else {
+            return residency_.storage().inner();
+        }
+    }
 
 private:
     /// Objects up to this size (bytes) can be kept from straddling.
@@ -10088,109 +15268,17 @@ private:
         return outcome;
     }
 
-    [[nodiscard]] superblock description(address size) const noexcept {
-        superblock block;
-        block.page_size = static_cast<std::uint32_t>(residency_type::reserved);
-        block.size = size;
-        block.address_bits = std::numeric_limits<address_type>::digits;
-        block.allocator = Allocator::media_id;
-        return block.sealed();
-    }
-
-    [[nodiscard]] result<void> format_image() {
-        if (const auto started = residency_.start(residency_.storage().size()); !started) {
-            return started;
-        }
-        // An image that is half made must not be taken for the one that was there before.
-        superblock none;
-        none.magic = 0;
-        if (const auto wiped = write_superblock(none); !wiped) {
-            return wiped;
-        }
-        if constexpr (object_residency<residency_type>) {
-            if (const auto made = residency_.format_images(); !made) {
-                return made;
+    [[nodiscard]] result<void> flush_now() {
+        // What the allocator cannot complete now it can derive later; the user's bytes cannot wait.
+        const auto settled = allocator_.settle(medium());
+        auto synced = residency_.sync();
+        if constexpr (parts::root_count != 0 && !parts::has_journal) {
+            if (synced && roots_.changed()) {
+                synced = image::save_roots(this->description(size()), roots_.entries());
+                roots_.set_changed(!synced);
             }
         }
-        if (const auto made =
-                allocator_.format(medium(), residency_type::reserved, grantable_end());
-            !made) {
-            return made;
-        }
-        if (const auto saved = residency_.sync(); !saved) {
-            return saved;
-        }
-        return write_superblock(description(size()));
-    }
-
-    [[nodiscard]] result<void> write_superblock(const superblock& block) {
-        if (const auto written = residency_.write_reserved(std::as_bytes(std::span{&block, 1}));
-            !written) {
-            return written;
-        }
-        return residency_.storage().sync();
-    }
-
-    [[nodiscard]] result<void> open_image() {
-        if (const auto started = residency_.start(residency_.storage().size()); !started) {
-            return started;
-        }
-        const auto found = read_superblock();
-        if (!found) {
-            return failure(found.error());
-        }
-        if (const auto started = residency_.start(static_cast<address>(found->size)); !started) {
-            return started;
-        }
-        if constexpr (object_residency<residency_type>) {
-            if (const auto applied = residency_.apply_image(); !applied) {
-                return applied;
-            }
-        }
-        return open_allocator();
-    }
-
-    [[nodiscard]] result<void> restore_image() {
-        const auto found = read_superblock();
-        if (!found) {
-            return failure(found.error());
-        }
-        auto restored = residency_.begin_restore(static_cast<address>(found->size));
-        if (restored) {
-            restored = open_allocator();
-        }
-        residency_.end_restore();
-        return restored;
-    }
-
-    /// That of an image that this composition can take up.
-    [[nodiscard]] result<superblock> read_superblock() {
-        superblock found;
-        if (const auto read =
-                residency_.read_reserved(std::as_writable_bytes(std::span{&found, 1}));
-            !read) {
-            return failure(read.error());
-        }
-        if (const auto fits = description(residency_.storage().size()).accepts(found); !fits) {
-            return failure(fits.error());
-        }
-        return found;
-    }
-
-    [[nodiscard]] result<void> open_allocator() {
-        const auto opened = allocator_.open(medium(), residency_type::reserved, grantable_end());
-        if constexpr (object_residency<residency_type>) {
-            // What was freed last may not be written down; if it is, this is refused.
-            if (const address freed = residency_.freed(); opened && freed != 0) {
-                static_cast<void>(allocator_.deallocate(medium(), freed));
-            }
-        }
-        return opened;
-    }
-
-    /// End of what the allocator grants. A pointer past the end of a block must not wrap to null.
-    [[nodiscard]] address grantable_end() const noexcept {
-        return size() > (std::numeric_limits<address_type>::max)() ? size() - 1 : size();
+        return settled ? synced : settled;
     }
 
     /// What the allocator keeps its state on.
@@ -10277,6 +15365,7 @@ private:
         }
     }
 
+    [[no_unique_address]] detail::root_table<parts::root_count> roots_;
     [[no_unique_address]] Allocator allocator_;
 };
 
@@ -10496,6 +15585,79 @@ result<void> persist_all(Heaps&... heaps) {
     }
     return outcome;
 }
+
+} // namespace vmem
+
+// ========================================================================================
+// vmem/persist/transaction.hpp
+#define VMEM_PERSIST_TRANSACTION_HPP
+
+namespace vmem {
+
+namespace detail {
+
+template <class Heap>
+concept has_commit = requires(Heap& heap) {
+    heap.commit();
+    heap.rollback();
+};
+
+} // namespace detail
+
+/// Takes back what was done to a heap with a journal, unless it is told to commit: at the end of
+/// its scope, whatever the reason for leaving it. Changes made before the guard and not committed
+/// share its fate.
+///
+/// Guards may nest: an inner one joins the outer one, so that a function with a guard of its own
+/// can be part of something larger. Its `commit` only says that it has no objection; if it ends
+/// without, the outer one cannot commit any more.
+template <class Heap>
+class [[nodiscard]] transaction {
+    static_assert(detail::has_commit<Heap>,
+                  "transaction: needs a heap with durability<journaled<...>>");
+
+public:
+    explicit transaction(Heap& heap) noexcept : heap_(heap) { heap_.begin_nested(); }
+    ~transaction() {
+        if (!ended_) {
+            end_without_commit();
+        }
+    }
+    transaction(const transaction&) = delete;
+    transaction& operator=(const transaction&) = delete;
+
+    /// Ends the transaction, and commits it if it is the outermost one. Errors: those of the heap's
+    /// `commit`, rolled_back among them if an inner one has ended without commit, or this one has
+    /// ended already; then everything is taken back.
+    [[nodiscard]] result<void> commit() {
+        if (ended_) {
+            return failure(errc::rolled_back);
+        }
+        ended_ = true;
+        return heap_.end_nested() ? heap_.commit() : result<void>();
+    }
+    /// Ends it, and takes everything back if it is the outermost one. Errors: those of the heap's
+    /// `rollback`, after which nothing can be written until a rollback succeeds.
+    result<void> rollback() {
+        if (ended_) {
+            return {};
+        }
+        return end_without_commit();
+    }
+
+private:
+    result<void> end_without_commit() {
+        ended_ = true;
+        if (heap_.end_nested()) {
+            return heap_.rollback();
+        }
+        heap_.doom();
+        return {};
+    }
+
+    Heap& heap_;
+    bool ended_ = false;
+};
 
 } // namespace vmem
 
@@ -10828,6 +15990,303 @@ private:
 } // namespace vmem
 
 // ========================================================================================
+// vmem/storage/ram_storage.hpp
+#define VMEM_STORAGE_RAM_STORAGE_HPP
+
+namespace vmem {
+
+/// `Size` bytes of the processor's own address space, zero at first: for tests, and for memory that
+/// is addressable but slow or scarce in another way, such as PSRAM. The bytes are inside the
+/// object, so its place decides where they live; they end with it.
+///
+/// Every access is one copy, O(bytes); writes are durable at once, as far as RAM goes. Errors:
+/// out_of_range.
+template <address Size>
+class ram_storage {
+    static_assert(Size > 0, "ram_storage: needs at least one byte");
+
+public:
+    /// Bytes.
+    static constexpr address capacity = Size;
+
+    [[nodiscard]] constexpr address size() const noexcept { return Size; }
+
+    [[nodiscard]] result<void> read(address from, std::span<std::byte> out) noexcept {
+        const auto fits = detail::check_range(Size, from, out.size());
+        if (fits && !out.empty()) {
+            // Not memcpy: whoever has data() may pass a span of these very bytes.
+            std::memmove(out.data(), data() + from, out.size());
+        }
+        return fits;
+    }
+
+    [[nodiscard]] result<void> write(address to, std::span<const std::byte> in) noexcept {
+        const auto fits = detail::check_range(Size, to, in.size());
+        if (fits && !in.empty()) {
+            std::memmove(data() + to, in.data(), in.size());
+        }
+        return fits;
+    }
+
+    [[nodiscard]] result<void> write_gathered(address to, address count, auto& next) {
+        const auto fits = detail::check_range(Size, to, count);
+        for (auto piece = fits ? next() : std::span<const std::byte>(); !piece.empty();
+             piece = next()) {
+            std::memmove(data() + to, piece.data(), piece.size());
+            to += piece.size();
+        }
+        return fits;
+    }
+
+    [[nodiscard]] constexpr result<void> sync() noexcept { return {}; }
+
+    /// The bytes, aligned for every standard type.
+    [[nodiscard]] constexpr std::byte* data() noexcept { return bytes_.data(); }
+    [[nodiscard]] constexpr const std::byte* data() const noexcept { return bytes_.data(); }
+
+private:
+    alignas(std::max_align_t) std::array<std::byte, Size> bytes_{};
+};
+static_assert(memory_mapped_storage<ram_storage<1>> && fixed_size_storage<ram_storage<1>> &&
+              gathering_storage<ram_storage<1>>);
+
+} // namespace vmem
+
+// ========================================================================================
+// vmem/residency/memory_mapped.hpp
+#define VMEM_RESIDENCY_MEMORY_MAPPED_HPP
+
+namespace vmem {
+
+/// A residency without RAM of its own, for a storage whose bytes the processor addresses itself:
+/// FRAM on its bus, PSRAM, a mapped file. Everything is resident always: an access is a check of
+/// the range and one load or store, a pin is an addition, and there is nothing to flush.
+///
+/// What is written is on the storage at once, as far as that can be said of it: in an order that
+/// nobody chose, and durable after the next `sync`. So a power cut between two syncs leaves what
+/// it may; there is no way to hold changes back.
+///
+/// Cached writes to a device, as FRAM may have, are the storage's business: its `sync` is the place
+/// for a barrier. `heap<>` makes one from `memory_mapped<>`.
+template <class Storage, class Address, std::size_t PageSize, bool Statistics>
+class mapped_memory {
+    static_assert((check_storage<Storage>(), true));
+    static_assert(memory_mapped_storage<Storage>,
+                  "memory_mapped: the storage must be directly addressable; it has no 'std::byte* "
+                  "data() noexcept', nor has one with a journal before it, which needs paged<>");
+    static_assert(std::has_single_bit(PageSize) && PageSize >= 64,
+                  "memory_mapped: PageSize must be a power of two, at least 64 bytes");
+
+public:
+    using storage_type = Storage;
+    using address_type = Address;
+    /// An address that has been checked.
+    struct place {
+        /// There is only one; pins are counted together.
+        std::size_t frame;
+        Address offset;
+    };
+    /// Bytes. Nothing straddles pages here; they are the unit of the size, and the largest object
+    /// that is sure to be constructed in place.
+    static constexpr std::size_t page_size = PageSize;
+    static constexpr std::size_t frame_count = 1;
+    /// Bytes at the start that no address reaches.
+    static constexpr address reserved = PageSize;
+
+    constexpr mapped_memory()
+        requires std::default_initializable<Storage>
+    = default;
+    constexpr explicit mapped_memory(Storage storage) noexcept(
+        std::is_nothrow_move_constructible_v<Storage>)
+        : storage_(std::move(storage)) {}
+    mapped_memory(const mapped_memory&) = delete;
+    mapped_memory& operator=(const mapped_memory&) = delete;
+
+    /// From now on serves the addresses below `end`, rounded down to whole pages. Errors: too_large
+    /// if `end` does not fit `Address`; wrong_size if it leaves no page after the reserved one;
+    /// misaligned if the storage's bytes are not aligned for every standard type; no_free_frame
+    /// while anything is pinned.
+    [[nodiscard]] result<void> start(address end) noexcept {
+        const address pages = end / PageSize;
+        if (pages < 2) {
+            return failure(errc::wrong_size);
+        }
+        if (pages - 1 > (std::numeric_limits<Address>::max)() / PageSize) {
+            return failure(errc::too_large);
+        }
+        if (pins_ != 0) {
+            return failure(errc::no_free_frame);
+        }
+        std::byte* const data = storage_.data();
+        if (reinterpret_cast<std::uintptr_t>(data) % alignof(std::max_align_t) != 0) {
+            return failure(errc::misaligned);
+        }
+        data_ = data;
+        span_ = (pages - 1) * PageSize;
+        return {};
+    }
+    /// No address is valid until the next `start`. Precondition: nothing is pinned.
+    void stop() noexcept { span_ = 0; }
+
+    /// End of the addresses served (bytes); 0 before `start`.
+    [[nodiscard]] constexpr address size() const noexcept {
+        return span_ == 0 ? 0 : span_ + reserved;
+    }
+
+    [[nodiscard]] constexpr Storage& storage() noexcept { return storage_; }
+    [[nodiscard]] constexpr const Storage& storage() const noexcept { return storage_; }
+
+    /// The hot path: whether an object of `Size` bytes at `at`, a multiple of `Align`, can be
+    /// accessed. O(1): one load and a comparison.
+    template <std::size_t Size, std::size_t Align>
+    [[nodiscard, gnu::always_inline]] bool find(Address at, place& where) const noexcept {
+        static_assert(Align <= alignof(std::max_align_t) && Align <= PageSize,
+                      "memory_mapped: T is aligned more strictly than the storage's bytes; use a "
+                      "less aligned T");
+        where = {.frame = 0, .offset = at};
+        // What lies in the reserved page becomes what is far away.
+        const auto distance = static_cast<Address>(at - static_cast<Address>(reserved));
+        if constexpr (Size == Align) {
+            // Both are multiples of it: what begins before the end also ends there.
+            return distance < span_ && at % Align == 0;
+        } else {
+            return distance < span_ && Size <= span_ - distance && at % Align == 0;
+        }
+    }
+    /// Raw address of a place found before.
+    [[nodiscard, gnu::always_inline]] std::byte* use(place where) noexcept {
+        count_access();
+        return data_ + where.offset;
+    }
+    /// Nothing to do: the bytes are where they belong.
+    [[gnu::always_inline]] void mark_dirty(place, std::size_t) noexcept {}
+    [[gnu::always_inline]] void add_pin(std::size_t) noexcept { ++pins_; }
+    /// Gives a pin back.
+    [[gnu::always_inline]] void unpin(std::size_t) noexcept { --pins_; }
+    /// 1 while nothing is pinned.
+    [[nodiscard]] constexpr std::size_t unpinned_frames() const noexcept {
+        return pins_ == 0 ? 1 : 0;
+    }
+
+    /// Why `[at, at + count)` cannot be accessed: not_open before `start`, null_pointer in the
+    /// reserved page, out_of_range past the end.
+    [[nodiscard]] constexpr result<void> check(address at, std::size_t count) const noexcept {
+        if (span_ == 0) {
+            return failure(errc::not_open);
+        }
+        if (at < reserved) {
+            return failure(errc::null_pointer);
+        }
+        return detail::check_range(size(), at, count);
+    }
+
+    /// The whole units of `unit` bytes that follow `at`, at most `count` of them, up to the end.
+    /// Errors: those of `check`; zero_size. O(1).
+    [[nodiscard]] result<pinned_bytes> pin(address at, std::size_t count, std::size_t unit,
+                                           access) noexcept {
+        if (count == 0 || unit == 0) {
+            return failure(errc::zero_size);
+        }
+        if (const auto valid = check(at, unit); !valid) {
+            return failure(valid.error());
+        }
+        count_access();
+        ++pins_;
+        return pinned_bytes{.data = data_ + at,
+                            .size = detail::lesser(count, (size() - at) / unit) * unit,
+                            .slot = 0};
+    }
+
+    // Out of line: what the hot path cannot do comes here.
+
+    /// Copies bytes out. Errors: those of `check`. O(bytes).
+    [[nodiscard, gnu::noinline]] result<void> read(address from,
+                                                   std::span<std::byte> out) noexcept {
+        const auto valid = check(from, out.size());
+        if (valid && !out.empty()) {
+            count_access();
+            std::memmove(out.data(), data_ + from, out.size());
+        }
+        return valid;
+    }
+    /// Copies bytes in. Errors: those of `check`. O(bytes).
+    [[nodiscard, gnu::noinline]] result<void> write(address to,
+                                                    std::span<const std::byte> in) noexcept {
+        const auto valid = check(to, in.size());
+        if (valid && !in.empty()) {
+            count_access();
+            std::memmove(data_ + to, in.data(), in.size());
+        }
+        return valid;
+    }
+
+    /// Always misaligned: no object straddles anything here, and for one that is misaligned there
+    /// is no RAM to hold a copy.
+    [[nodiscard]] result<pinned_bytes> copy_out(address, std::size_t) noexcept {
+        return failure(errc::misaligned);
+    }
+    /// Nobody has a copy to put back.
+    [[nodiscard]] result<void> put_back(const pinned_bytes&, address) noexcept { return {}; }
+    /// Nobody has a copy to end.
+    void discard(const pinned_bytes&) noexcept {}
+
+    /// Nothing to do.
+    [[nodiscard]] constexpr result<void> flush() noexcept { return {}; }
+    /// The storage's `sync`.
+    [[nodiscard]] result<void> sync() { return storage_.sync(); }
+
+    /// Reads the start of the reserved page. Precondition: `out` is at most a page.
+    [[nodiscard]] result<void> read_reserved(std::span<std::byte> out) {
+        return storage_.read(0, out);
+    }
+    /// Writes the start of the reserved page. Precondition: `in` is at most a page.
+    [[nodiscard]] result<void> write_reserved(std::span<const std::byte> in) {
+        return storage_.write(0, in);
+    }
+
+    /// Of what there is to count here, the accesses.
+    [[nodiscard]] constexpr paging_statistics statistics() const noexcept
+        requires Statistics
+    {
+        return statistics_;
+    }
+    constexpr void reset_statistics() noexcept
+        requires Statistics
+    {
+        statistics_ = {};
+    }
+
+private:
+    struct nothing {};
+
+    [[gnu::always_inline]] void count_access() noexcept {
+        if constexpr (Statistics) {
+            ++statistics_.accesses;
+        }
+    }
+
+    /// The storage's byte 0.
+    std::byte* data_ = nullptr;
+    /// Bytes behind the reserved page; 0 before `start`.
+    address span_ = 0;
+    std::size_t pins_ = 0;
+    [[no_unique_address]] Storage storage_;
+    [[no_unique_address]] std::conditional_t<Statistics, paging_statistics, nothing> statistics_;
+};
+static_assert(residency<mapped_memory<ram_storage<128>, std::uint16_t, 64, false>>);
+
+/// Residency of `heap<>` for directly addressable storage: no page frames, no copies. `PageSize`
+/// bytes (a power of two, at least 64) at the start are the heap's own; the rest is virtual memory,
+/// in whole pages.
+template <std::size_t PageSize = 512>
+struct memory_mapped {
+    template <class Storage, class Address, bool Statistics>
+    using bind = mapped_memory<Storage, Address, PageSize, Statistics>;
+};
+
+} // namespace vmem
+
+// ========================================================================================
 // vmem/residency/object_arena.hpp
 #define VMEM_RESIDENCY_OBJECT_ARENA_HPP
 
@@ -10854,7 +16313,8 @@ public:
     /// Forgets all blocks, whatever the RAM held.
     void reset() noexcept {
         ::new (static_cast<void*>(&held_.allocator)) Allocator(std::span<std::byte>(bytes_));
-        largest_ = held_.allocator.largest_free();
+        // The size of all of it may be more than a slot can tell.
+        largest_ = detail::lesser(held_.allocator.largest_free(), Bytes - 1);
         used_ = 0;
         first_ = next_ = 0;
         if (const auto all = held_.allocator.allocate(largest_)) {
@@ -10869,7 +16329,7 @@ public:
     [[nodiscard]] const std::byte* at(std::size_t place) const noexcept {
         return bytes_.data() + place * unit;
     }
-    /// Of the largest block that an empty arena has room for (bytes).
+    /// Of the largest block that an empty arena has room for, less than all of it (bytes).
     [[nodiscard]] std::size_t largest() const noexcept { return largest_; }
     /// Bytes in all blocks.
     [[nodiscard]] std::size_t used() const noexcept { return used_; }
@@ -11008,143 +16468,195 @@ private:
 } // namespace vmem
 
 // ========================================================================================
-// vmem/residency/translation.hpp
-#define VMEM_RESIDENCY_TRANSLATION_HPP
+// vmem/residency/object_map.hpp
+#define VMEM_RESIDENCY_OBJECT_MAP_HPP
 
-/// \file
-/// Which frame holds a page? Both answers below give a *guess* in one load; the caller compares the
-/// guessed frame's tag with the page and has its answer. So the hot path is the same for both, an
-/// absent page, an out-of-range page and a stale guess all fail the same comparison, and the range
-/// check costs nothing.
 namespace vmem {
 
-/// One frame index per page of virtual memory: the fastest, for up to a few thousand pages.
-/// `Pages` bounds the virtual memory (pages).
-template <std::size_t Pages>
-struct page_table {
-    static_assert(Pages >= 1, "page_table: needs at least one page");
+/// Which slot holds the object that starts at an address? An open-addressing map with linear
+/// probing (Knuth, TAOCP 3, 6.4, algorithms L and R) that keeps slots alone, and asks whoever knows
+/// for their addresses. One that is found away from its home is swapped into it, so that an object
+/// in use is found at the first probe.
+///
+/// RAM: 15 indices for every 8 slots.
+template <class Address, std::size_t Slots>
+class object_map {
+public:
+    constexpr object_map() noexcept { slots_.fill(static_cast<index>(Slots)); }
 
-    template <std::size_t Frames>
-    class bind {
-    public:
-        using slot_type = detail::smallest_uint<Frames>;
-        /// Highest number of pages that can be translated.
-        static constexpr std::size_t max_pages = Pages;
-
-        /// The only frame that can hold `page`. O(1), one load.
-        [[nodiscard]] constexpr std::size_t guess(std::size_t page) const noexcept {
-            if constexpr (std::has_single_bit(Pages)) {
-                return frame_of_[page & (Pages - 1)];
-            } else {
-                // A branch, which is predicted, where a conditional move would wait for the
-                // address.
-                if (page < Pages) [[likely]] {
-                    return frame_of_[page];
-                }
-                return 0;
+    /// The slot at the home position of `at`, or `Slots`. O(1), one load.
+    [[nodiscard]] constexpr std::size_t guess(Address at) const noexcept {
+        return slots_[home(at)];
+    }
+    /// The slot whose object starts at `at`, or `Slots`. O(1) expected, O(Slots) worst case.
+    template <class AddressOf>
+    [[nodiscard]] constexpr std::size_t search(Address at, AddressOf address_of) noexcept {
+        const std::size_t start = home(at);
+        for (std::size_t i = start; slots_[i] != Slots; i = next(i)) {
+            const index slot = slots_[i];
+            if (address_of(slot) == at) {
+                // Every position between is occupied, so the displaced slot stays reachable.
+                slots_[i] = slots_[start];
+                slots_[start] = slot;
+                return slot;
             }
         }
+        return Slots;
+    }
 
-        /// The guess is final here: returns `Frames`, not found.
-        template <class PageOf>
-        [[nodiscard]] constexpr std::size_t search(std::size_t, PageOf) noexcept {
-            return Frames;
+    /// Precondition: no slot has `at`, and fewer than `Slots` are in the map. O(1) expected,
+    /// O(Slots) worst case.
+    constexpr void insert(Address at, std::size_t slot) noexcept {
+        std::size_t i = home(at);
+        while (slots_[i] != Slots) {
+            i = next(i);
         }
-
-        constexpr void insert(std::size_t page, std::size_t frame) noexcept {
-            frame_of_[page] = static_cast<index>(frame);
+        slots_[i] = static_cast<index>(slot);
+    }
+    /// Precondition: `slot` is in the map. O(1) expected, O(Slots) worst case.
+    template <class AddressOf>
+    constexpr void erase(std::size_t slot, AddressOf address_of) noexcept {
+        std::size_t hole = home(address_of(slot));
+        while (slots_[hole] != slot) {
+            hole = next(hole);
         }
+        for (std::size_t i = next(hole); slots_[i] != Slots; i = next(i)) {
+            if (distance(home(address_of(slots_[i])), i) >= distance(hole, i)) {
+                slots_[hole] = slots_[i];
+                hole = i;
+            }
+        }
+        slots_[hole] = static_cast<index>(Slots);
+    }
 
-        /// Nothing to do: a stale entry fails the caller's tag comparison.
-        template <class PageOf>
-        constexpr void erase(std::size_t, std::size_t, PageOf) noexcept {}
+private:
+    using index = detail::smallest_uint<Slots>;
+    static_assert(Slots < 0x7FFFFFFF, "resident_objects: more objects than can be told apart");
+    static constexpr std::size_t capacity = Slots * 15 / 8 + 1;
 
-    private:
-        using index = detail::smallest_uint<Frames - 1>;
-        std::array<index, Pages> frame_of_{};
-    };
+    /// Blocks start at multiples of powers of two, often one after the other. Multiples of the
+    /// golden ratio lie apart in the unit interval (Knuth, TAOCP 3, 6.4, theorem S).
+    [[nodiscard]] static constexpr std::size_t home(Address at) noexcept {
+        auto folded = static_cast<std::uint32_t>(at);
+        if constexpr (sizeof(Address) > sizeof(folded)) {
+            folded ^= static_cast<std::uint32_t>(at >> 32);
+        }
+        const std::uint32_t fraction = folded * 0x9E3779B1U;
+        return static_cast<std::size_t>(std::uint64_t{fraction} * capacity >> 32);
+    }
+    [[nodiscard]] static constexpr std::size_t next(std::size_t i) noexcept {
+        return i + 1 == capacity ? 0 : i + 1;
+    }
+    [[nodiscard]] static constexpr std::size_t distance(std::size_t from, std::size_t to) noexcept {
+        return to >= from ? to - from : to + capacity - from;
+    }
+
+    std::array<index, capacity> slots_;
 };
 
-/// An open-addressing map with one entry for at least every half frame: RAM independent of the size
-/// of the virtual memory. Linear probing (Knuth, TAOCP 3, 6.4, algorithm L and R); a frame found
-/// away from its home is swapped into it, so that a page in use is found at the first probe.
-struct page_map {
-    template <std::size_t Frames>
-    class bind {
-    public:
-        using slot_type = detail::smallest_uint<Frames>;
-        static constexpr std::size_t max_pages = (std::numeric_limits<std::size_t>::max)();
+} // namespace vmem
 
-        constexpr bind() noexcept { frame_of_.fill(static_cast<slot_type>(Frames)); }
+// ========================================================================================
+// vmem/residency/object_slot.hpp
+#define VMEM_RESIDENCY_OBJECT_SLOT_HPP
 
-        /// The frame at the home position of `page`, or `Frames`. O(1), one load.
-        [[nodiscard]] constexpr std::size_t guess(std::size_t page) const noexcept {
-            return frame_of_[home(page)];
-        }
+namespace vmem {
 
-        /// The frame that holds `page`, or `Frames`; `page_of(frame)` names the page in a frame.
-        /// O(1) expected, O(Frames) worst case.
-        template <class PageOf>
-        [[nodiscard]] constexpr std::size_t search(std::size_t page, PageOf page_of) noexcept {
-            const std::size_t start = home(page);
-            for (std::size_t i = start; frame_of_[i] != Frames; i = next(i)) {
-                const std::size_t frame = frame_of_[i];
-                if (page_of(frame) == page) {
-                    // Every position between is occupied, so the displaced frame stays reachable.
-                    frame_of_[i] = frame_of_[start];
-                    frame_of_[start] = static_cast<slot_type>(frame);
-                    return frame;
-                }
-            }
-            return Frames;
-        }
+namespace detail {
 
-        /// Precondition: `page` is not in the map. O(1) expected, O(Frames) worst case.
-        constexpr void insert(std::size_t page, std::size_t frame) noexcept {
-            std::size_t i = home(page);
-            while (frame_of_[i] != Frames) {
-                i = next(i);
-            }
-            frame_of_[i] = static_cast<slot_type>(frame);
-        }
+/// Units of `default_alignment` bytes from the start of the arena, or a slot.
+template <std::size_t ArenaBytes, std::size_t MaxObjects>
+using object_unit = smallest_uint<(
+    ArenaBytes / default_alignment > MaxObjects ? ArenaBytes / default_alignment : MaxObjects)>;
 
-        /// Precondition: `frame` holds `page` in the map. O(1) expected, O(Frames) worst case.
-        template <class PageOf>
-        constexpr void erase(std::size_t page, std::size_t frame, PageOf page_of) noexcept {
-            std::size_t hole = home(page);
-            while (frame_of_[hole] != frame) {
-                hole = next(hole);
-            }
-            for (std::size_t i = next(hole); frame_of_[i] != Frames; i = next(i)) {
-                const std::size_t wanted = home(page_of(frame_of_[i]));
-                if (((i - wanted) & mask) >= ((i - hole) & mask)) {
-                    frame_of_[hole] = frame_of_[i];
-                    hole = i;
-                }
-            }
-            frame_of_[hole] = static_cast<slot_type>(Frames);
-        }
+template <class Address, std::size_t ArenaBytes, std::size_t MaxObjects>
+struct plain_slot {
+    /// Parts of an object that are told apart.
+    static constexpr unsigned granules = 16;
 
-    private:
-        static constexpr std::size_t capacity = std::bit_ceil(2 * Frames);
-        static constexpr std::size_t mask = capacity - 1;
+    Address address;
+    smallest_uint<ArenaBytes - 1> size;
+    object_unit<ArenaBytes, MaxObjects> place;
+    std::uint16_t pins;
+    std::uint16_t dirty;
 
-        /// Neighbouring pages of an aligned group of `capacity` never collide, and strides of the
-        /// capacity are spread.
-        [[nodiscard]] static constexpr std::size_t home(std::size_t page) noexcept {
-            return (page ^ (page >> std::countr_zero(capacity))) & mask;
-        }
-        [[nodiscard]] static constexpr std::size_t next(std::size_t i) noexcept {
-            return (i + 1) & mask;
-        }
-
-        std::array<slot_type, capacity> frame_of_;
-    };
+    constexpr void set_size(std::size_t bytes) noexcept {
+        size = static_cast<decltype(size)>(bytes);
+    }
+    constexpr void set_dirty(unsigned parts) noexcept { dirty = static_cast<std::uint16_t>(parts); }
 };
 
-/// Chooses by how many pages there can be, by the type of the storage or else the address width: a
-/// table where it takes at most an eighth of the frames' RAM, else a map.
-struct automatic_translation {};
+/// For arenas that are a little too large: fewer granules, and larger sizes instead.
+template <class Address, std::size_t ArenaBytes, std::size_t MaxObjects>
+struct packed_slot {
+    static constexpr unsigned granules = 12;
+
+    Address address;
+    std::uint32_t size : 20;
+    std::uint32_t dirty : granules;
+    object_unit<ArenaBytes, MaxObjects> place;
+    std::uint16_t pins;
+
+    constexpr void set_size(std::size_t bytes) noexcept { size = bytes & 0xFFFFF; }
+    constexpr void set_dirty(unsigned parts) noexcept { dirty = parts & 0xFFF; }
+};
+
+} // namespace detail
+
+/// What is known of one resident object; a persist saves it as it is:
+/// - `address`: 0 in a free slot;
+/// - `size`: bytes; 0 in a free slot;
+/// - `place`: units of `default_alignment` bytes from the start of the arena; in a free slot, the
+///   next free one;
+/// - `pins`: see `object_table`;
+/// - `dirty`: a bit for each granule that is unsaved.
+template <class Address, std::size_t ArenaBytes, std::size_t MaxObjects>
+using object_slot = std::conditional_t<(ArenaBytes > 0x10000 && ArenaBytes <= 0x100000 &&
+                                        sizeof(detail::object_unit<ArenaBytes, MaxObjects>) == 2),
+                                       detail::packed_slot<Address, ArenaBytes, MaxObjects>,
+                                       detail::plain_slot<Address, ArenaBytes, MaxObjects>>;
+
+/// The granules of an object, each a power of two of bytes: what of it is unsaved is known to
+/// these. All are a bit in `Slot::dirty`.
+template <class Slot>
+struct object_granules {
+    /// Of an object, at most.
+    static constexpr unsigned most_granules = Slot::granules;
+
+    /// Objects of up to as many bytes as there are granules have granules of one byte.
+    [[nodiscard, gnu::always_inline]] static constexpr unsigned
+    granule_shift(std::size_t size) noexcept {
+        const auto width = static_cast<unsigned>(std::bit_width(size - 1));
+        const unsigned shift = width > 4 ? width - 4 : 0;
+        if constexpr (most_granules < 16) {
+            return (size - 1) >> shift < most_granules ? shift : shift + 1;
+        } else {
+            return shift;
+        }
+    }
+
+    /// The granules that `[first, first + count)` of an object of `size` bytes touches.
+    /// Precondition: that is within it, and `count` is not 0.
+    [[nodiscard, gnu::always_inline]] static constexpr unsigned
+    granules(std::size_t size, std::size_t first, std::size_t count) noexcept {
+        const unsigned shift = granule_shift(size);
+        // There are no more than 16 bits: no shift goes too far, whatever the caller got wrong.
+        const std::size_t begin = (first >> shift) % 16;
+        const std::size_t end = ((first + count - 1) >> shift) % 16;
+        return (2U << end) - (1U << begin);
+    }
+    /// What it costs to have some granules of such an object unsaved: their bytes and the slot.
+    [[nodiscard]] static constexpr std::size_t cost(std::size_t size, unsigned granules) noexcept {
+        if (granules == 0) {
+            return 0;
+        }
+        const unsigned shift = granule_shift(size);
+        const std::size_t last = (size - 1) >> shift;
+        const std::size_t beyond = ((last + 1) << shift) - size;
+        return sizeof(Slot) + (static_cast<std::size_t>(std::popcount(granules)) << shift) -
+               ((granules >> last & 1) != 0 ? beyond : 0);
+    }
+};
 
 } // namespace vmem
 
@@ -11160,37 +16672,24 @@ struct object_place {
     std::size_t offset;
 };
 
-/// What is known of one resident object; a persist saves it as it is.
-template <class Address, std::size_t ArenaBytes, std::size_t MaxObjects>
-struct object_slot {
-    /// 0 in a free slot.
-    Address address;
-    /// Bytes; 0 in a free slot.
-    detail::smallest_uint<ArenaBytes - 1> size;
-    /// Units of `default_alignment` bytes from the start of the arena; in a free slot, the next
-    /// free one.
-    detail::smallest_uint<(
-        ArenaBytes / default_alignment > MaxObjects ? ArenaBytes / default_alignment : MaxObjects)>
-        place;
-    /// See `object_table`.
-    std::uint16_t pins;
-    /// A bit for each granule that is unsaved.
-    std::uint16_t dirty;
-};
-
 /// The slots of the resident objects: which object is in which, where in the arena it lies, how
 /// often it is pinned, and which parts of it are unsaved.
 ///
 /// Looking up an address costs O(1), by an open-addressing map from addresses to slots. Of each
-/// object 16 granules are told apart, each a power of two of bytes, so that what was changed is
-/// known to a sixteenth of its size or better.
+/// object up to 16 granules are told apart, each a power of two of bytes, so that what was changed
+/// is known to an eighth of its size or better; 12 with arenas of more than 64 KiB, to a sixth.
+///
+/// RAM: 16 bytes per object at most, with 32-bit addresses and an arena of less than 1 MiB (512 KiB
+/// where `default_alignment` is 8); 4 more beyond that.
 template <class Address, std::size_t ArenaBytes, std::size_t MaxObjects>
-class object_table {
+class object_table : public object_granules<object_slot<Address, ArenaBytes, MaxObjects>> {
     static_assert(sizeof(Address) <= sizeof(std::size_t),
                   "resident_objects: address_bits<> is wider than std::size_t");
 
 public:
     using slot_type = object_slot<Address, ArenaBytes, MaxObjects>;
+    using object_granules<slot_type>::granules;
+    using object_granules<slot_type>::granule_shift;
     using place = object_place;
     static constexpr std::size_t none = MaxObjects;
 
@@ -11209,6 +16708,9 @@ public:
     static constexpr std::uint16_t exclusive = 0x8000;
 
     constexpr object_table() noexcept {
+        static_assert(sizeof(slot_type) > 12 || MaxObjects > 65535 ||
+                          sizeof(object_table) <= 16 * (MaxObjects < 7 ? 7 : MaxObjects),
+                      "resident_objects: more than 16 bytes for each object");
         slots_[none].pins = exclusive;
         for (std::size_t slot = MaxObjects; slot != 0; --slot) {
             put_free(slot - 1, 0);
@@ -11226,19 +16728,46 @@ public:
     /// last. O(1); may miss what `search` and `containing` find.
     template <std::size_t Size, std::size_t Align>
     [[nodiscard, gnu::always_inline]] bool find(Address at, place& where) const noexcept {
-        where.frame = map_.guess(key(at));
+        where.frame = map_.guess(at);
         where.offset = 0;
         if (slots_[where.frame].address != at) {
             const std::size_t recent = recent_;
             where.frame = recent;
             where.offset = std::size_t{at} - slots_[recent].address;
         }
-        const std::size_t size = slots_[where.frame].size;
-        return where.offset < size && Size <= size - where.offset &&
-               ((std::size_t{at} | where.offset) & (Align - 1)) == 0;
+        return reaches<Size, Align>(at, where);
+    }
+    /// The same for whoever uses the parts of `Size` bytes of an object one after the other, and
+    /// remembers its slot, which `slot` is from then on. Soonest if the object has `Whole` bytes.
+    /// For `access::write`, those parts alone that are unsaved already.
+    template <std::size_t Size, std::size_t Align, std::size_t Whole, access How, class Slot>
+    [[nodiscard, gnu::always_inline]] bool find_near(Address at, Slot& slot,
+                                                     place& where) const noexcept {
+        where.frame = slot;
+        where.offset = std::size_t{at} - slots_[where.frame].address;
+        if (where.offset >= slots_[where.frame].size) [[unlikely]] {
+            where.frame = map_.guess(at);
+            where.offset = std::size_t{at} - slots_[where.frame].address;
+            slot = static_cast<Slot>(where.frame);
+        }
+        if constexpr (Whole % Size == 0 && Size % Align == 0) {
+            if (slots_[where.frame].size == Whole && where.offset < Whole &&
+                where.offset % Size == 0) [[likely]] {
+                constexpr std::size_t granule = std::size_t{1} << granule_shift(Whole);
+                if constexpr (How == access::read) {
+                    return true;
+                } else if constexpr (Size % granule == 0) {
+                    constexpr unsigned all = granules(Whole, 0, Whole);
+                    constexpr unsigned part = granules(Whole, 0, Size);
+                    const unsigned dirty = slots_[where.frame].dirty;
+                    return dirty == all || (~(dirty >> where.offset / granule) & part) == 0;
+                }
+            }
+        }
+        return reaches<Size, Align>(at, where) && (How == access::read || is_unsaved(where, Size));
     }
     /// The slot of the object that starts at `at`, or `none`. O(1) expected.
-    [[nodiscard]] std::size_t search(Address at) noexcept { return map_.search(key(at), key_of()); }
+    [[nodiscard]] std::size_t search(Address at) noexcept { return map_.search(at, address_of()); }
     /// The slot of an object that holds all of `[at, at + count)`, or `none`. O(MaxObjects).
     [[nodiscard]] std::size_t containing(Address at, std::size_t count) noexcept {
         const auto holds = [&](std::size_t slot) {
@@ -11275,16 +16804,16 @@ public:
     void insert(Address at, std::size_t size, std::size_t unit) noexcept {
         const std::size_t slot = free_;
         free_ = static_cast<index>(slots_[slot].place);
-        slots_[slot] = {.address = at,
-                        .size = static_cast<decltype(slot_type::size)>(size),
-                        .place = static_cast<decltype(slot_type::place)>(unit),
-                        .pins = 0,
-                        .dirty = 0};
+        auto& object = slots_[slot];
+        object = {};
+        object.address = at;
+        object.set_size(size);
+        object.place = static_cast<decltype(slot_type::place)>(unit);
         enlist(slot);
     }
     /// Precondition: `slot` holds an object. `state` is what `pins` shows until the next `insert`.
     void remove(std::size_t slot, std::uint16_t state) noexcept {
-        map_.erase(key(slots_[slot].address), slot, key_of());
+        map_.erase(slot, address_of());
         held_[slot / 8] = static_cast<std::uint8_t>(held_[slot / 8] & ~(1U << slot % 8));
         put_free(slot, state);
     }
@@ -11298,26 +16827,11 @@ public:
         }
     }
 
-    /// The granules that `[first, first + count)` of an object of `size` bytes touches.
-    /// Precondition: that is within it, and `count` is not 0.
-    [[nodiscard, gnu::always_inline]] static constexpr unsigned
-    granules(std::size_t size, std::size_t first, std::size_t count) noexcept {
-        const unsigned shift = granule_shift(size);
-        // There are no more than 16: no shift goes too far, whatever the caller got wrong.
-        const std::size_t begin = (first >> shift) % 16;
-        const std::size_t end = ((first + count - 1) >> shift) % 16;
-        return (2U << end) - (1U << begin);
-    }
-    /// What it costs to have some granules of such an object unsaved: their bytes and the slot.
-    [[nodiscard]] static constexpr std::size_t cost(std::size_t size, unsigned granules) noexcept {
-        if (granules == 0) {
-            return 0;
-        }
-        const unsigned shift = granule_shift(size);
-        const std::size_t last = (size - 1) >> shift;
-        const std::size_t beyond = ((last + 1) << shift) - size;
-        return sizeof(slot_type) + (static_cast<std::size_t>(std::popcount(granules)) << shift) -
-               ((granules >> last & 1) != 0 ? beyond : 0);
+    /// Whether all of some bytes of an object are unsaved.
+    [[nodiscard, gnu::always_inline]] bool is_unsaved(place where,
+                                                      std::size_t count) const noexcept {
+        const slot_type& object = slots_[where.frame];
+        return (granules(object.size, where.offset, count) & ~unsigned{object.dirty}) == 0;
     }
     struct range {
         std::size_t begin;
@@ -11359,21 +16873,17 @@ public:
 private:
     using index = detail::smallest_uint<MaxObjects>;
 
-    /// Blocks start at multiples of powers of two. A product with an odd number tells them apart as
-    /// well as their addresses do, and in all of its higher bits.
-    [[nodiscard]] static constexpr std::size_t key(Address at) noexcept {
-        return std::size_t{at} * 0x9E3779B1U;
-    }
-    [[nodiscard]] auto key_of() const noexcept {
-        return [this](std::size_t slot) { return key(slots_[slot].address); };
-    }
-    /// Objects of up to 16 bytes have granules of one byte.
-    [[nodiscard, gnu::always_inline]] static constexpr unsigned
-    granule_shift(std::size_t size) noexcept {
-        const auto width = static_cast<unsigned>(std::bit_width(size - 1));
-        return width > 4 ? width - 4 : 0;
+    /// Whether the object at a place reaches as far as that, and is aligned there.
+    template <std::size_t Size, std::size_t Align>
+    [[nodiscard, gnu::always_inline]] bool reaches(Address at, place where) const noexcept {
+        const std::size_t size = slots_[where.frame].size;
+        return where.offset < size && Size <= size - where.offset &&
+               ((std::size_t{at} | where.offset) & (Align - 1)) == 0;
     }
 
+    [[nodiscard]] auto address_of() const noexcept {
+        return [this](std::size_t slot) { return slots_[slot].address; };
+    }
     /// If nobody is left who might be one.
     [[gnu::noinline]] void forget_writers(std::size_t slot) noexcept {
         if ((slots_[slot].pins & count_mask) == 0) {
@@ -11383,19 +16893,18 @@ private:
 
     void enlist(std::size_t slot) noexcept {
         held_[slot / 8] = static_cast<std::uint8_t>(held_[slot / 8] | 1U << slot % 8);
-        map_.insert(key(slots_[slot].address), slot);
+        map_.insert(slots_[slot].address, slot);
     }
     constexpr void put_free(std::size_t slot, std::uint16_t state) noexcept {
-        slots_[slot] = {.address = 0,
-                        .size = 0,
-                        .place = static_cast<decltype(slot_type::place)>(free_),
-                        // So that whoever takes it for an object finds it pinned.
-                        .pins = static_cast<std::uint16_t>(state | exclusive),
-                        .dirty = 0};
+        auto& freed = slots_[slot];
+        freed = {};
+        freed.place = static_cast<decltype(slot_type::place)>(free_);
+        // So that whoever takes it for an object finds it pinned.
+        freed.pins = static_cast<std::uint16_t>(state | exclusive);
         free_ = static_cast<index>(slot);
     }
 
-    page_map::bind<MaxObjects> map_;
+    object_map<Address, MaxObjects> map_;
     /// One more, that is no object, for where the map knows none.
     std::array<slot_type, MaxObjects + 1> slots_{};
     std::array<std::uint8_t, (MaxObjects + 7) / 8> held_{};
@@ -11406,75 +16915,8 @@ private:
 } // namespace vmem
 
 // ========================================================================================
-// vmem/storage/gathering.hpp
-#define VMEM_STORAGE_GATHERING_HPP
-
-/// \file
-/// Bytes that lie in many places of RAM and go to one place of the storage, in one operation. It is
-/// an optional ability of a storage; `write_gathered` does the same with every other one.
-namespace vmem {
-
-namespace detail {
-
-struct no_pieces {
-    std::span<const std::byte> operator()() const noexcept { return {}; }
-};
-
-} // namespace detail
-
-/// A storage with `result<void> write_gathered(address to, address count, auto& next)`: one write
-/// of the `count` bytes that the spans hold which `next()` returns, one after the other, up to an
-/// empty one. All of them stay valid until `write_gathered` returns. The ordering contract is that
-/// of `write`, and so are the errors.
-template <class S>
-concept gathering_storage = storage<S> && requires(S& s, address at, detail::no_pieces& next) {
-    { s.write_gathered(at, at, next) } -> std::same_as<result<void>>;
-};
-
-/// Bytes that `write_gathered` collects on the stack where the storage cannot gather.
-inline constexpr std::size_t gather_buffer = 256;
-
-/// Storage writes that `write_gathered` takes for `count` bytes; exact.
-template <storage S>
-[[nodiscard]] constexpr address gathered_writes(address count) noexcept {
-    return gathering_storage<S> ? 1 : (count + gather_buffer - 1) / gather_buffer;
-}
-
-/// Writes the `count` bytes that `next()` yields to `[to, to + count)` in ascending order. Errors:
-/// the storage's; then a prefix may have been written. `gathered_writes` operations.
-template <storage S, class Next>
-[[nodiscard]] result<void> write_gathered(S& storage, address to, address count, Next& next) {
-    if constexpr (gathering_storage<S>) {
-        return storage.write_gathered(to, count, next);
-    } else {
-        if (const auto fits = detail::check_range(storage.size(), to, count); !fits) {
-            return fits;
-        }
-        std::array<std::byte, gather_buffer> buffer;
-        std::span<const std::byte> piece = next();
-        while (count != 0) {
-            const std::size_t size = detail::lesser(buffer.size(), count);
-            for (std::size_t filled = 0; filled < size; piece = piece.empty() ? next() : piece) {
-                const std::size_t part = detail::lesser(piece.size(), size - filled);
-                std::memcpy(buffer.data() + filled, piece.data(), part);
-                piece = piece.subspan(part);
-                filled += part;
-            }
-            if (const auto done = storage.write(to, std::span(buffer).first(size)); !done) {
-                return done;
-            }
-            to += size;
-            count -= size;
-        }
-        return {};
-    }
-}
-
-} // namespace vmem
-
-// ========================================================================================
-// vmem/residency/object_images.hpp
-#define VMEM_RESIDENCY_OBJECT_IMAGES_HPP
+// vmem/residency/object_ram.hpp
+#define VMEM_RESIDENCY_OBJECT_RAM_HPP
 
 namespace vmem {
 
@@ -11499,14 +16941,11 @@ struct persist_bound {
     std::size_t operations = 0;
 };
 
-/// The RAM of `resident_objects`, the storage below it, and how the one is saved to the other, at
-/// leisure or in an image. See `object_store` for what is in RAM, `object_cache` for accesses.
-///
-/// On the storage: the superblock, two places for images, and then the objects. An image stays in
-/// force until all that it holds is at home: before anything else is written there everything
-/// unsaved is, and then an empty image.
+/// The RAM of `resident_objects`, the storage below it, and what of the one is not in the other
+/// yet. See `object_images` for how all of that is saved in one go, `object_store` for what is in
+/// RAM.
 template <class Storage, class Address, class Shape, std::size_t DirtyLimit, bool Statistics>
-class object_images {
+class object_ram {
     static_assert((check_storage<Storage>(), true));
     static_assert(storage_traits<Storage>::read_size == 1 &&
                       storage_traits<Storage>::write_size == 1,
@@ -11536,15 +16975,19 @@ public:
 
     /// Of one access to an object, whatever has to leave RAM or to be saved for it.
     static constexpr storage_bound worst_case_access = [] {
-        // The most pieces that can be unsaved: 8 of an object that is changed in every other byte.
+        // The most pieces that can be unsaved: those of objects that are changed in every other
+        // byte.
+        constexpr std::size_t pieces = table_type::most_granules / 2;
+        constexpr std::size_t slots_in_use =
+            detail::lesser(Shape::max_objects, Shape::arena_bytes / arena_type::unit);
         constexpr std::size_t objects =
-            detail::lesser(Shape::max_objects, dirty_limit / (slot_bytes + 8));
-        constexpr std::size_t rest = dirty_limit - objects * (slot_bytes + 8);
-        constexpr bool more = objects < Shape::max_objects && rest > slot_bytes;
+            detail::lesser(slots_in_use, dirty_limit / (slot_bytes + pieces));
+        constexpr std::size_t rest = dirty_limit - objects * (slot_bytes + pieces);
+        constexpr bool more = objects < slots_in_use && rest > slot_bytes;
         // Each is written once, an empty image may be, and what the access itself writes.
         return storage_bound{.reads = 1,
-                             .writes = 8 * objects +
-                                       (more ? detail::lesser(rest - slot_bytes, 8) : 0) + 2,
+                             .writes = pieces * objects +
+                                       (more ? detail::lesser(rest - slot_bytes, pieces) : 0) + 2,
                              .syncs = 2};
     }();
 
@@ -11552,12 +16995,12 @@ public:
     static constexpr address reserved =
         sizeof(superblock) + 2 * detail::align_up(address{worst_case_persist.bytes}, 64);
 
-    object_images()
+    object_ram()
         requires std::default_initializable<Storage>
     = default;
-    explicit object_images(Storage storage) : storage_(std::move(storage)) {}
-    object_images(const object_images&) = delete;
-    object_images& operator=(const object_images&) = delete;
+    explicit object_ram(Storage storage) : storage_(std::move(storage)) {}
+    object_ram(const object_ram&) = delete;
+    object_ram& operator=(const object_ram&) = delete;
 
     [[nodiscard]] constexpr Storage& storage() noexcept { return storage_; }
     [[nodiscard]] constexpr const Storage& storage() const noexcept { return storage_; }
@@ -11568,6 +17011,121 @@ public:
     [[nodiscard]] std::size_t dirty_bytes() const noexcept { return ram_.dirty; }
     /// Of the largest object that can be resident (bytes).
     [[nodiscard]] std::size_t largest_object() const noexcept { return ram_.arena.largest(); }
+
+    /// What a power cut leaves of RAM: junk. For tests and demonstrations; `restore` is next.
+    void lose_ram(std::byte junk = std::byte{0xA5}) noexcept {
+        std::memset(static_cast<void*>(&ram_), std::to_integer<int>(junk), sizeof(ram_));
+    }
+
+protected:
+    /// All that a power cut takes.
+    struct volatile_part {
+        table_type table;
+        typename Shape::template eviction<Shape::max_objects> policy;
+        /// Of the newest image.
+        std::uint64_t sequence = 0;
+        /// See `dirty_bytes`.
+        std::size_t dirty = 0;
+        std::size_t views = 0;
+        Address freed = 0;
+        /// The newest image may hold what is not at home.
+        bool imaged = false;
+        arena_type arena;
+    };
+
+    /// Nothing is resident. The number of the newest image is kept.
+    void reset() noexcept {
+        const std::uint64_t sequence = ram_.sequence;
+        ::new (static_cast<void*>(&ram_)) volatile_part();
+        ram_.sequence = sequence;
+    }
+
+    [[nodiscard]] std::byte* raw(std::size_t slot) noexcept {
+        return ram_.arena.at(ram_.table[slot].place);
+    }
+
+    void set_dirty(std::size_t slot, unsigned granules) noexcept {
+        auto& object = ram_.table[slot];
+        ram_.dirty += table_type::cost(object.size, granules);
+        ram_.dirty -= table_type::cost(object.size, object.dirty);
+        object.set_dirty(granules);
+    }
+
+    /// Writes what is unsaved of an object to where it is at home. If that fails all of it stays
+    /// unsaved, as does what is pinned for writing.
+    [[nodiscard]] result<void> save_now(std::size_t slot) noexcept {
+        auto& object = ram_.table[slot];
+        for (auto part = ram_.table.unsaved(slot, 0); part.begin != part.end;
+             part = ram_.table.unsaved(slot, part.end)) {
+            const std::span<const std::byte> changed(raw(slot) + part.begin, part.end - part.begin);
+            if (const auto written = storage_.write(address{object.address} + part.begin, changed);
+                !written) {
+                return written;
+            }
+            if constexpr (Statistics) {
+                ++statistics_.write_backs;
+                statistics_.bytes_written += changed.size();
+            }
+        }
+        if ((object.pins & table_type::writing) == 0 && !restoring_) {
+            set_dirty(slot, 0);
+        }
+        return {};
+    }
+    [[nodiscard]] result<void> save_all() noexcept {
+        result<void> outcome;
+        for (std::size_t slot = 0; slot < none; ++slot) {
+            if (const auto saved = save_now(slot); !saved && outcome) {
+                outcome = saved;
+            }
+        }
+        return outcome;
+    }
+
+    Storage storage_;
+    address end_ = 0;
+    /// Whoever was interrupted may be about to change bytes that counted as unsaved: they still do.
+    bool restoring_ = false;
+    volatile_part ram_;
+    [[no_unique_address]] std::conditional_t<Statistics, paging_statistics, detail::no_statistics>
+        statistics_;
+};
+
+} // namespace vmem
+
+// ========================================================================================
+// vmem/residency/object_images.hpp
+#define VMEM_RESIDENCY_OBJECT_IMAGES_HPP
+
+namespace vmem {
+
+/// How all that is unsaved is saved at once, in an image, and comes back from there.
+///
+/// On the storage: the superblock, two places for images, and then the objects. An image stays in
+/// force until all that it holds is at home: before anything else is written there everything
+/// unsaved is, and then an empty image.
+template <class Storage, class Address, class Shape, std::size_t DirtyLimit, bool Statistics>
+class object_images : public object_ram<Storage, Address, Shape, DirtyLimit, Statistics> {
+    using base = object_ram<Storage, Address, Shape, DirtyLimit, Statistics>;
+
+protected:
+    using base::end_;
+    using base::none;
+    using base::ram_;
+    using base::raw;
+    using base::reset;
+    using base::save_all;
+    using base::save_now;
+    using base::slot_bytes;
+    using base::storage_;
+    using typename base::table_type;
+    using typename base::volatile_part;
+
+public:
+    using base::reserved;
+    using base::worst_case_persist;
+
+    using base::base;
 
     /// Saves every change and syncs the storage. All objects are tried; the first error is
     /// returned, and what could not be written stays unsaved, as does what is pinned for writing.
@@ -11626,46 +17184,15 @@ public:
     /// being unsaved.
     [[nodiscard]] result<void> begin_restore(address end) noexcept {
         end_ = end;
-        restoring_ = true;
+        this->restoring_ = true;
         return read_image(false);
     }
-    void end_restore() noexcept { restoring_ = false; }
+    void end_restore() noexcept { this->restoring_ = false; }
     /// The block freed last; see `image_header`.
     [[nodiscard]] address freed() const noexcept { return ram_.freed; }
     void note_freed(address block) noexcept { ram_.freed = static_cast<Address>(block); }
 
-    /// What a power cut leaves of RAM: junk. For tests and demonstrations; `restore` is next.
-    void lose_ram(std::byte junk = std::byte{0xA5}) noexcept {
-        std::memset(static_cast<void*>(&ram_), std::to_integer<int>(junk), sizeof(ram_));
-    }
-
 protected:
-    /// All that a power cut takes.
-    struct volatile_part {
-        table_type table;
-        typename Shape::template eviction<Shape::max_objects> policy;
-        /// Of the newest image.
-        std::uint64_t sequence = 0;
-        /// See `dirty_bytes`.
-        std::size_t dirty = 0;
-        std::size_t views = 0;
-        Address freed = 0;
-        /// The newest image may hold what is not at home.
-        bool imaged = false;
-        arena_type arena;
-    };
-
-    /// Nothing is resident. The number of the newest image is kept.
-    void reset() noexcept {
-        const std::uint64_t sequence = ram_.sequence;
-        ::new (static_cast<void*>(&ram_)) volatile_part();
-        ram_.sequence = sequence;
-    }
-
-    [[nodiscard]] std::byte* raw(std::size_t slot) noexcept {
-        return ram_.arena.at(ram_.table[slot].place);
-    }
-
     /// Writes to where objects and the allocator's state are at home.
     [[nodiscard]] result<void> write_home(address at, std::span<const std::byte> in) noexcept {
         if (ram_.imaged) [[unlikely]] {
@@ -11680,53 +17207,9 @@ protected:
         return ram_.imaged ? retire() : save_now(slot);
     }
 
-    void set_dirty(std::size_t slot, unsigned granules) noexcept {
-        auto& object = ram_.table[slot];
-        ram_.dirty += table_type::cost(object.size, granules);
-        ram_.dirty -= table_type::cost(object.size, object.dirty);
-        object.dirty = static_cast<std::uint16_t>(granules);
-    }
-
-    Storage storage_;
-    address end_ = 0;
-    /// Whoever was interrupted may be about to change bytes that counted as unsaved: they still do.
-    bool restoring_ = false;
-    volatile_part ram_;
-    [[no_unique_address]] std::conditional_t<Statistics, paging_statistics, detail::no_statistics>
-        statistics_;
-
 private:
     [[nodiscard]] static constexpr address image_at(std::uint64_t sequence) noexcept {
         return sizeof(superblock) + (sequence % 2) * ((reserved - sizeof(superblock)) / 2);
-    }
-
-    [[nodiscard]] result<void> save_now(std::size_t slot) noexcept {
-        auto& object = ram_.table[slot];
-        for (auto part = ram_.table.unsaved(slot, 0); part.begin != part.end;
-             part = ram_.table.unsaved(slot, part.end)) {
-            const std::span<const std::byte> changed(raw(slot) + part.begin, part.end - part.begin);
-            if (const auto written = storage_.write(address{object.address} + part.begin, changed);
-                !written) {
-                return written;
-            }
-            if constexpr (Statistics) {
-                ++statistics_.write_backs;
-                statistics_.bytes_written += changed.size();
-            }
-        }
-        if ((object.pins & table_type::writing) == 0 && !restoring_) {
-            set_dirty(slot, 0);
-        }
-        return {};
-    }
-    [[nodiscard]] result<void> save_all() noexcept {
-        result<void> outcome;
-        for (std::size_t slot = 0; slot < none; ++slot) {
-            if (const auto saved = save_now(slot); !saved && outcome) {
-                outcome = saved;
-            }
-        }
-        return outcome;
     }
 
     /// Brings everything home, so that the image in force is not needed any more.
@@ -11834,7 +17317,7 @@ private:
             }
             ram_.views += (object.pins & table_type::view) != 0 ? 1 : 0;
             ram_.dirty += table_type::cost(object.size, object.dirty);
-            ram_.policy.on_insert(slot);
+            insert_with_key(ram_.policy, slot, object.address);
         }
         ram_.arena.settle();
         ram_.table.rebuild();
@@ -11883,6 +17366,7 @@ public:
     static constexpr std::size_t most_moved = 8192;
 
 protected:
+    using policy_type = typename Shape::template eviction<Shape::max_objects>;
     using base::none;
     using base::ram_;
     using base::raw;
@@ -11919,11 +17403,14 @@ protected:
         ram_.table.insert(at, size, *place);
         ram_.table[slot].pins = flags;
         ram_.views += flags != 0 ? 1 : 0;
-        if (ranked) {
+        if (ranked && !remembers_keys<policy_type>) {
             ram_.policy.on_access(slot);
-        } else {
-            ram_.policy.on_insert(slot);
+            return slot;
         }
+        if (ranked) {
+            ram_.policy.on_remove(slot);
+        }
+        insert_with_key(ram_.policy, slot, at);
         return slot;
     }
 
@@ -12301,50 +17788,157 @@ protected:
 } // namespace vmem
 
 // ========================================================================================
-// vmem/residency/object_cache.hpp
-#define VMEM_RESIDENCY_OBJECT_CACHE_HPP
+// vmem/residency/object_views.hpp
+#define VMEM_RESIDENCY_OBJECT_VIEWS_HPP
 
 namespace vmem {
 
-/// A write-back cache of objects over a storage, and itself a storage. An object is whatever starts
-/// at an address and is asked for in one piece: all of it is resident, or nothing.
+/// Where bytes are of which no more than the address is known, whatever object they belong to.
 ///
-/// For whoever has no more than an address (see `object_access` for all others): what starts there
-/// and is resident is found in O(1), as is what lies within the object used last; anything else
-/// takes O(MaxObjects). What is not resident comes in as a *view* of the bytes that were asked for,
-/// which makes way as soon as somebody asks for more, or for other bytes that overlap it. Long
-/// transfers go past RAM. An access costs at most `worst_case_access`.
+/// What starts at an address and is resident is found in O(1), as is what lies within the object
+/// used last; anything else takes O(MaxObjects). What is not resident comes in as a *view* of the
+/// bytes that were asked for, which makes way as soon as somebody asks for more, or for other bytes
+/// that overlap it.
 template <class Storage, class Address, class Shape, std::size_t DirtyLimit, bool Statistics>
-class object_cache : public object_access<Storage, Address, Shape, DirtyLimit, Statistics> {
+class object_views : public object_access<Storage, Address, Shape, DirtyLimit, Statistics> {
     using base = object_access<Storage, Address, Shape, DirtyLimit, Statistics>;
+
+protected:
     using base::bring;
     using base::clear;
-    using base::critical_;
     using base::drop;
-    using base::end_;
     using base::hold;
-    using base::is_pinned;
-    using base::mark;
     using base::none;
     using base::ram_;
     using base::raw;
-    using base::raw_at;
     using base::touch;
     using typename base::table_type;
 
 public:
-    using storage_type = Storage;
-    using address_type = Address;
-    using base::check;
-    using base::reserved;
-    using base::unpin;
-    using base::unpinned_frames;
+    using base::base;
     using typename base::place;
 
     /// The most that a plain pointer sees in one piece (bytes): a quarter of the arena, if so much
     /// may be unsaved.
     static constexpr std::size_t page_size = std::bit_floor(
         detail::lesser(Shape::arena_bytes / 4, base::dirty_limit - base::slot_bytes));
+
+protected:
+    struct byte_range {
+        Address at;
+        std::size_t size;
+    };
+    struct found_bytes {
+        place where;
+        /// Brought in just now.
+        bool fresh;
+    };
+
+    [[nodiscard]] result<std::size_t> view(Address at, std::size_t size, bool load) noexcept {
+        const auto cleared = clear(at, size);
+        return cleared ? bring(at, size, load, table_type::view) : failure(cleared.error());
+    }
+    /// Where bytes are, whatever they belong to; in RAM as well aligned as a type of `unit` bytes
+    /// can need it. If they are not resident, a view of `around` comes in.
+    [[nodiscard]] result<found_bytes> locate(byte_range wanted, byte_range around, bool load,
+                                             std::size_t unit) noexcept {
+        const std::size_t slot = ram_.table.containing(wanted.at, wanted.size);
+        const std::size_t start = ram_.table[slot].address;
+        if (slot != none && start % detail::lesser(unit & (0 - unit), default_alignment) == 0) {
+            touch(slot);
+            const std::size_t offset = std::size_t{wanted.at} - start;
+            return found_bytes{.where = {.frame = slot, .offset = offset}, .fresh = false};
+        }
+        const auto brought = view(around.at, around.size, load);
+        if (!brought) {
+            return failure(brought.error());
+        }
+        const std::size_t offset = std::size_t{wanted.at} - around.at;
+        return found_bytes{.where = {.frame = *brought, .offset = offset}, .fresh = true};
+    }
+    [[nodiscard]] result<pinned_bytes> hold_found(const result<found_bytes>& found,
+                                                  std::size_t size, access how) noexcept {
+        if (!found) {
+            return failure(found.error());
+        }
+        const auto held = hold(found->where, size, how, 0);
+        if (!held && found->fresh) {
+            drop(found->where.frame); // Perhaps it was not read.
+        }
+        return held;
+    }
+    /// The same, but not_contiguous if there are too many of them to become resident for one
+    /// access, or there is no room.
+    [[nodiscard]] result<found_bytes> locate_short(Address at, std::size_t size,
+                                                   bool load) noexcept {
+        if (size > page_size / 4 && ram_.table.containing(at, size) == none) {
+            return failure(errc::not_contiguous);
+        }
+        const auto found = locate({.at = at, .size = size}, {.at = at, .size = size}, load, 1);
+        return found || (found.error() != errc::pinned && found.error() != errc::no_free_frame)
+                   ? found
+                   : failure(errc::not_contiguous);
+    }
+
+    /// Calls `visit(raw, i, n)` for the resident bytes `[at + i, at + i + n)` among `[at, at +
+    /// count)`.
+    template <class Visit>
+    void for_each_resident(address at, std::size_t count, Visit visit) noexcept {
+        for (std::size_t slot = 0; (slot = ram_.table.overlapping(at, count, slot)) != none;
+             ++slot) {
+            const address start = ram_.table[slot].address;
+            const address begin = start < at ? at : start;
+            const address end = detail::lesser(at + count, start + ram_.table[slot].size);
+            visit(raw(slot) + (begin - start), begin - at, end - begin);
+        }
+    }
+};
+
+} // namespace vmem
+
+// ========================================================================================
+// vmem/residency/object_cache.hpp
+#define VMEM_RESIDENCY_OBJECT_CACHE_HPP
+
+namespace vmem {
+
+/// A write-back cache of objects over a storage, and itself a storage: what `heap<>` takes for its
+/// residency. An object is whatever starts at an address and is asked for in one piece: all of it
+/// is resident, or nothing.
+///
+/// For whoever has no more than an address; see `object_access` for all others, and `object_views`
+/// for what that costs. Long transfers go past RAM. An access costs at most `worst_case_access`.
+template <class Storage, class Address, class Shape, std::size_t DirtyLimit, bool Statistics>
+class object_cache : public object_views<Storage, Address, Shape, DirtyLimit, Statistics> {
+    using base = object_views<Storage, Address, Shape, DirtyLimit, Statistics>;
+    using base::critical_;
+    using base::drop;
+    using base::end_;
+    using base::for_each_resident;
+    using base::hold;
+    using base::hold_found;
+    using base::locate;
+    using base::locate_short;
+    using base::mark;
+    using base::none;
+    using base::ram_;
+    using base::raw;
+    using base::raw_at;
+    using base::touch;
+    using base::view;
+    using typename base::byte_range;
+    using typename base::table_type;
+
+public:
+    using storage_type = Storage;
+    using address_type = Address;
+    using base::check;
+    using base::page_size;
+    using base::reserved;
+    using base::unpin;
+    using base::unpinned_frames;
+    using typename base::place;
+
     static constexpr std::size_t frame_count = Shape::max_objects;
     static constexpr std::size_t arena_bytes = Shape::arena_bytes;
 
@@ -12400,12 +17994,13 @@ public:
     /// The same, if the bytes are unsaved already and may change without further ado.
     template <std::size_t Size, std::size_t Align>
     [[nodiscard, gnu::always_inline]] bool find_unsaved(Address at, place& where) const noexcept {
-        if (!find<Size, Align>(at, where)) {
-            return false;
-        }
-        const auto& object = ram_.table[where.frame];
-        return (table_type::granules(object.size, where.offset, Size) & ~unsigned{object.dirty}) ==
-               0;
+        return find<Size, Align>(at, where) && ram_.table.is_unsaved(where, Size);
+    }
+    /// Both for whoever remembers the slot; see `object_table::find_near`.
+    template <std::size_t Size, std::size_t Align, std::size_t Whole, access How, class Slot>
+    [[nodiscard, gnu::always_inline]] bool find_near(Address at, Slot& slot,
+                                                     place& where) const noexcept {
+        return ram_.table.template find_near<Size, Align, Whole, How>(at, slot, where);
     }
     [[nodiscard, gnu::always_inline]] std::byte* use(place where) noexcept {
         touch(where.frame);
@@ -12437,11 +18032,25 @@ public:
         const std::size_t run = detail::lesser(page_size - at % page_size, end_ - at) / unit;
         const std::size_t size = detail::lesser(count, run == 0 ? 1 : run) * unit;
         const critical_guard guard(critical_);
-        const auto found = locate(static_cast<Address>(at), size, true, unit);
-        if (!found) {
-            return failure(found.error());
+        const byte_range bytes{.at = static_cast<Address>(at), .size = size};
+        return hold_found(locate(bytes, bytes, true, unit), size, how);
+    }
+    /// Pins `part` of the `count` bytes at `at`, which are used one part after the other: if it is
+    /// not resident all of them come in as one view, and are not read unless `load` says that one
+    /// of them matters. Errors: as `pin`.
+    [[nodiscard]] result<pinned_bytes> pin_part(address at, std::size_t count, object_part part,
+                                                access how, bool load) noexcept {
+        if (const auto valid = check(at, count); !valid) {
+            return failure(valid.error());
         }
-        return hold(found->where, size, how, 0);
+        if (count > page_size) {
+            return failure(errc::too_large);
+        }
+        const critical_guard guard(critical_);
+        const byte_range wanted{.at = static_cast<Address>(at + part.offset), .size = part.size};
+        return hold_found(
+            locate(wanted, {.at = static_cast<Address>(at), .size = count}, load, part.size),
+            part.size, how);
     }
 
     /// Copies bytes out. Errors: those of `check`, the storage's.
@@ -12540,63 +18149,278 @@ public:
     }
 
 private:
-    struct found_bytes {
-        place where;
-        /// Brought in just now.
-        bool fresh;
-    };
-
-    [[nodiscard]] result<std::size_t> view(Address at, std::size_t size, bool load) noexcept {
-        const auto cleared = clear(at, size);
-        return cleared ? bring(at, size, load, table_type::view) : failure(cleared.error());
-    }
-    /// Where bytes are, whatever they belong to; in RAM as well aligned as a type of `unit` bytes
-    /// can need it.
-    [[nodiscard]] result<found_bytes> locate(Address at, std::size_t size, bool load,
-                                             std::size_t unit = 1) noexcept {
-        const std::size_t slot = ram_.table.containing(at, size);
-        const std::size_t start = ram_.table[slot].address;
-        if (slot != none && start % detail::lesser(unit & (0 - unit), default_alignment) == 0) {
-            touch(slot);
-            const std::size_t offset = std::size_t{at} - start;
-            return found_bytes{.where = {.frame = slot, .offset = offset}, .fresh = false};
-        }
-        const auto brought = view(at, size, load);
-        if (!brought) {
-            return failure(brought.error());
-        }
-        return found_bytes{.where = {.frame = *brought, .offset = 0}, .fresh = true};
-    }
-    /// The same, but not_contiguous if there are too many of them to become resident for one
-    /// access, or there is no room.
-    [[nodiscard]] result<found_bytes> locate_short(Address at, std::size_t size,
-                                                   bool load) noexcept {
-        if (size > page_size / 4 && ram_.table.containing(at, size) == none) {
-            return failure(errc::not_contiguous);
-        }
-        const auto found = locate(at, size, load);
-        return found || (found.error() != errc::pinned && found.error() != errc::no_free_frame)
-                   ? found
-                   : failure(errc::not_contiguous);
-    }
-
-    /// Calls `visit(raw, i, n)` for the resident bytes `[at + i, at + i + n)` among `[at, at +
-    /// count)`.
-    template <class Visit>
-    void for_each_resident(address at, std::size_t count, Visit visit) noexcept {
-        for (std::size_t slot = 0; (slot = ram_.table.overlapping(at, count, slot)) != none;
-             ++slot) {
-            const address start = ram_.table[slot].address;
-            const address begin = start < at ? at : start;
-            const address end = detail::lesser(at + count, start + ram_.table[slot].size);
-            visit(raw(slot) + (begin - start), begin - at, end - begin);
-        }
-    }
-
     medium_type medium_{*this};
 };
 
 } // namespace vmem
+
+// ========================================================================================
+// vmem/detail/page_run.hpp
+#define VMEM_DETAIL_PAGE_RUN_HPP
+
+namespace vmem::detail {
+
+/// The frames of consecutive pages, at most `Most`, in the order of the pages.
+template <std::size_t Frames, std::size_t Most>
+class page_run {
+public:
+    [[nodiscard]] constexpr std::size_t size() const noexcept { return size_; }
+    [[nodiscard]] constexpr bool full() const noexcept { return size_ == Most; }
+    [[nodiscard]] constexpr std::size_t operator[](std::size_t i) const noexcept {
+        return frames_[i];
+    }
+
+    /// Precondition of these: not full.
+    constexpr void push_back(std::size_t frame) noexcept {
+        frames_[size_++] = static_cast<index>(frame);
+    }
+    constexpr void push_front(std::size_t frame) noexcept { insert(0, frame); }
+    /// Keeps the frames in the order of their numbers: where they follow each other in RAM, they
+    /// are transferred as one piece even by a storage that takes one piece only.
+    constexpr void push_sorted(std::size_t frame) noexcept {
+        std::size_t place = size_;
+        while (place != 0 && frames_[place - 1] > frame) {
+            --place;
+        }
+        insert(place, frame);
+    }
+
+private:
+    using index = smallest_uint<Frames - 1>;
+
+    constexpr void insert(std::size_t place, std::size_t frame) noexcept {
+        for (std::size_t i = size_; i != place; --i) {
+            frames_[i] = frames_[i - 1];
+        }
+        frames_[place] = static_cast<index>(frame);
+        ++size_;
+    }
+
+    std::array<index, Most> frames_{};
+    std::size_t size_ = 0;
+};
+
+/// What of the frames of a run is transferred: from byte `begin` of the first to byte `end` of the
+/// last. Yields it in the longest pieces that are contiguous in RAM.
+template <class Byte, std::size_t PageSize, class Run>
+class run_pieces {
+public:
+    run_pieces(std::byte* frames, const Run& run, std::size_t begin, std::size_t end) noexcept
+        : frames_(frames), run_(run), begin_(begin), end_(end) {}
+
+    [[nodiscard]] std::span<Byte> operator()() noexcept {
+        if (next_ == run_.size()) {
+            return {};
+        }
+        std::size_t frame = run_[next_];
+        std::byte* const first = frames_ + frame * PageSize + std::exchange(begin_, 0);
+        for (++next_; next_ != run_.size() && run_[next_] == frame + 1; ++next_) {
+            ++frame;
+        }
+        std::byte* const last = frames_ + frame * PageSize;
+        return {first, last + (next_ == run_.size() ? end_ : PageSize)};
+    }
+
+    /// Bytes.
+    [[nodiscard]] std::size_t size() const noexcept {
+        return (run_.size() - 1) * PageSize + end_ - begin_;
+    }
+
+private:
+    std::byte* frames_;
+    const Run& run_;
+    std::size_t begin_;
+    std::size_t end_;
+    std::size_t next_ = 0;
+};
+
+/// A storage, and what has been transferred from and to it.
+template <class Storage, std::size_t PageSize, bool Statistics>
+class page_transfer {
+public:
+    constexpr page_transfer()
+        requires std::default_initializable<Storage>
+    = default;
+    constexpr explicit page_transfer(Storage storage) noexcept(
+        std::is_nothrow_move_constructible_v<Storage>)
+        : storage_(std::move(storage)) {}
+
+    [[nodiscard]] constexpr Storage& storage() noexcept { return storage_; }
+    [[nodiscard]] constexpr const Storage& storage() const noexcept { return storage_; }
+    [[nodiscard]] constexpr auto& statistics() noexcept { return statistics_; }
+    [[nodiscard]] constexpr const auto& statistics() const noexcept { return statistics_; }
+
+    [[nodiscard]] result<void> load(address from, std::span<std::byte> out) {
+        const auto done = storage_.read(from, out);
+        count_read(done, out.size());
+        return done;
+    }
+    [[nodiscard]] result<void> save(address to, std::span<const std::byte> in) {
+        const auto done = storage_.write(to, in);
+        count_written(done, in.size());
+        return done;
+    }
+
+    /// One operation, or one per piece.
+    template <class Run>
+    [[nodiscard]] result<void> load(address from, run_pieces<std::byte, PageSize, Run> pieces) {
+        const std::size_t count = pieces.size();
+        const auto done = read_scattered(storage_, from, count, pieces);
+        count_read(done, count);
+        return done;
+    }
+    template <class Run>
+    [[nodiscard]] result<void> save(address to, run_pieces<const std::byte, PageSize, Run> pieces) {
+        const std::size_t count = pieces.size();
+        result<void> done;
+        if constexpr (gathering_storage<Storage>) {
+            done = storage_.write_gathered(to, count, pieces);
+        } else {
+            for (auto piece = pieces(); done && !piece.empty(); piece = pieces()) {
+                done = storage_.write(to, piece);
+                to += piece.size();
+            }
+        }
+        count_written(done, count);
+        return done;
+    }
+
+private:
+    struct nothing {};
+
+    void count_read(const result<void>& done, std::size_t count) noexcept {
+        if constexpr (Statistics) {
+            if (done) {
+                statistics_.page_ins += (count + PageSize - 1) / PageSize;
+                statistics_.bytes_read += count;
+            }
+        }
+    }
+    void count_written(const result<void>& done, std::size_t count) noexcept {
+        if constexpr (Statistics) {
+            if (done) {
+                statistics_.write_backs += (count + PageSize - 1) / PageSize;
+                statistics_.bytes_written += count;
+            }
+        }
+    }
+
+    [[no_unique_address]] Storage storage_;
+    [[no_unique_address]] std::conditional_t<Statistics, paging_statistics, nothing> statistics_;
+};
+
+} // namespace vmem::detail
+
+// ========================================================================================
+// vmem/detail/run_mover.hpp
+#define VMEM_DETAIL_RUN_MOVER_HPP
+
+namespace vmem::detail {
+
+/// Read-ahead and write-behind for a `frame_table` over a `page_transfer`: moves up to `Most`
+/// consecutive pages in one storage operation. It keeps no state: a run shows by the pages that are
+/// resident, so that any number of runs can be under way.
+template <class Table, class Transfer, std::size_t PageSize, std::size_t Frames, std::size_t Most>
+class run_mover {
+    using run = page_run<Frames, Most>;
+
+public:
+    run_mover(Table& frames, Transfer& transfer) noexcept : frames_(frames), transfer_(transfer) {}
+
+    /// How many pages from `page` on, which is not resident, are worth bringing in together, below
+    /// page number `end`: as many as are resident just before it, so that the number doubles from
+    /// one fetch to the next.
+    [[nodiscard]] std::size_t length(std::size_t page, std::size_t end) noexcept {
+        std::size_t before = 0;
+        while (before < Most && before + 1 < page && is_resident(page - before - 1)) {
+            ++before;
+        }
+        const std::size_t most = before < 2 ? 1 : lesser(before, end - page);
+        std::size_t count = 1;
+        while (count < most && !is_resident(page + count)) {
+            ++count;
+        }
+        return count;
+    }
+
+    /// Brings in the `count` pages from `page` on, fewer if `make_room` finds no room for so many.
+    /// The frame of `page`; or `Frames` if that failed, or there is no room for two.
+    template <class MakeRoom>
+    [[nodiscard]] std::size_t bring(std::size_t page, std::size_t count,
+                                    MakeRoom make_room) noexcept {
+        run taken;
+        while (taken.size() < count) {
+            const result<std::size_t> room = make_room();
+            if (!room) {
+                break;
+            }
+            // So that the next one is another.
+            frames_.borrow(*room);
+            taken.push_sorted(*room);
+        }
+        const bool loaded =
+            taken.size() > 1 &&
+            transfer_.load(Table::address_of(page), pieces<std::byte>(taken, 0, PageSize));
+        for (std::size_t i = 0; i < taken.size(); ++i) {
+            frames_.give_back(taken[i]);
+        }
+        for (std::size_t i = 0; loaded && i < taken.size(); ++i) {
+            frames_.insert(page + i, taken[i]);
+        }
+        return loaded ? taken[0] : Frames;
+    }
+
+    /// Writes bytes `[begin, end)`, which have changed, of a resident page, and with them those of
+    /// its neighbours that have changed from end to end and are not pinned. Whether there are such
+    /// neighbours and all are saved; then they are clean, and so is the page unless it is pinned.
+    [[nodiscard]] bool write(std::size_t frame, std::size_t begin, std::size_t end) noexcept {
+        std::size_t first = Table::page_of(frames_.page_address(frame));
+        run together;
+        together.push_back(frame);
+        for (std::size_t page = first; end == PageSize && !together.full() && is_written(++page);) {
+            together.push_back(frames_.search(page));
+        }
+        while (begin == 0 && first > 1 && !together.full() && is_written(first - 1)) {
+            together.push_front(frames_.search(--first));
+        }
+        const std::size_t last = together.size() - 1;
+        const std::size_t from = together[0] == frame ? begin : 0;
+        if (last == 0 ||
+            !transfer_.save(Table::address_of(first) + from,
+                            pieces<const std::byte>(together, from,
+                                                    together[last] == frame ? end : PageSize))) {
+            return false;
+        }
+        for (std::size_t i = 0; i <= last; ++i) {
+            if (frames_.pins(together[i]) == 0) {
+                frames_.mark_clean(together[i]);
+            }
+        }
+        return true;
+    }
+
+private:
+    template <class Byte>
+    [[nodiscard]] auto pieces(const run& of, std::size_t begin, std::size_t end) noexcept {
+        return run_pieces<Byte, PageSize, run>(frames_.bytes(0).data(), of, begin, end);
+    }
+    [[nodiscard]] bool is_resident(std::size_t page) noexcept {
+        return frames_.search(page) != Frames;
+    }
+    [[nodiscard]] bool is_written(std::size_t page) noexcept {
+        const std::size_t frame = frames_.search(page);
+        if (frame == Frames || frames_.pins(frame) != 0 || !frames_.dirty().any(frame)) {
+            return false;
+        }
+        const auto [begin, end] = frames_.dirty().rounded(frame, 1);
+        return begin == 0 && end == PageSize;
+    }
+
+    Table& frames_;
+    Transfer& transfer_;
+};
+
+} // namespace vmem::detail
 
 // ========================================================================================
 // vmem/detail/pager.hpp
@@ -12607,13 +18431,20 @@ namespace vmem::detail {
 /// The lower half of `page_cache`: brings pages of a storage into frames, chooses which leave, and
 /// writes back what changed of them. It moves whole pages; what programs ask for is the business of
 /// the upper half.
+///
+/// With `MostPages` above 1 it reads ahead and writes behind: a page that comes in after its
+/// predecessors brings its successors along, and a page that is written back takes its changed
+/// neighbours with it, each in one storage operation of at most that many pages.
 template <class Storage, class Address, std::size_t PageSize, std::size_t Frames,
-          template <std::size_t> class Eviction, class Translation, bool Statistics>
+          template <std::size_t> class Eviction, class Translation, bool Statistics,
+          std::size_t MostPages = 1>
 class pager {
     static_assert((check_storage<Storage>(), true));
 
     using traits = storage_traits<Storage>;
 
+    static_assert(MostPages == 1 || (MostPages >= 2 && MostPages <= Frames / 2),
+                  "sequential: at least 2 pages at a time, and at most half of the frames");
     static_assert(PageSize % traits::read_size == 0 && PageSize % traits::write_size == 0,
                   "paged: PageSize must be a multiple of the storage's read_size and write_size");
 
@@ -12633,7 +18464,7 @@ public:
     = default;
     constexpr explicit pager(Storage storage) noexcept(
         std::is_nothrow_move_constructible_v<Storage>)
-        : storage_(std::move(storage)) {}
+        : transfer_(std::move(storage)) {}
 
     /// Drops every RAM copy, unsaved ones too, and from now on serves the addresses below `end`,
     /// rounded down to whole pages. Errors: too_large if `end` does not fit `Address` or the
@@ -12669,8 +18500,8 @@ public:
     /// End of the addresses served (bytes); 0 before `start`.
     [[nodiscard]] constexpr address size() const noexcept { return end_; }
 
-    [[nodiscard]] constexpr Storage& storage() noexcept { return storage_; }
-    [[nodiscard]] constexpr const Storage& storage() const noexcept { return storage_; }
+    [[nodiscard]] constexpr Storage& storage() noexcept { return transfer_.storage(); }
+    [[nodiscard]] constexpr const Storage& storage() const noexcept { return transfer_.storage(); }
 
     /// The hot path; see `frame_table::find`.
     template <std::size_t Size, std::size_t Align>
@@ -12713,7 +18544,7 @@ public:
         if (const auto flushed = flush(); !flushed) {
             return flushed;
         }
-        return storage_.sync();
+        return storage().sync();
     }
 
     /// What is known of page number `page`. O(Frames).
@@ -12726,12 +18557,12 @@ public:
     [[nodiscard]] constexpr paging_statistics statistics() const noexcept
         requires Statistics
     {
-        return statistics_;
+        return transfer_.statistics();
     }
     constexpr void reset_statistics() noexcept
         requires Statistics
     {
-        statistics_ = {};
+        transfer_.statistics() = {};
     }
 
     /// Why `[at, at + count)` cannot be accessed: not_open before `start`, null_pointer in the
@@ -12771,22 +18602,31 @@ protected:
 
     /// Brings in a page that is not resident.
     [[nodiscard, gnu::noinline]] result<std::size_t> fault(std::size_t page, bool load) noexcept {
+        if constexpr (MostPages > 1) {
+            if (const std::size_t frame = load ? bring_run(page) : Frames; frame != Frames) {
+                return frame;
+            }
+        }
         const auto frame = make_room();
         if (!frame) {
             return frame;
         }
         if (load) {
-            if (const auto loaded = storage_.read(table::address_of(page), frames_.bytes(*frame));
+            if (const auto loaded = transfer_.load(table::address_of(page), frames_.bytes(*frame));
                 !loaded) {
                 return failure(loaded.error());
-            }
-            if constexpr (Statistics) {
-                ++statistics_.page_ins;
-                statistics_.bytes_read += PageSize;
             }
         }
         frames_.insert(page, *frame);
         return frame;
+    }
+
+    /// Brings in `page`, which is not resident, and some after it. Its frame; or `Frames` if it
+    /// follows no run, or something failed: then it is to be treated like any other page.
+    [[nodiscard]] std::size_t bring_run(std::size_t page) noexcept {
+        mover pages(frames_, transfer_);
+        const std::size_t count = pages.length(page, table::page_of(end_));
+        return count < 2 ? Frames : pages.bring(page, count, [this] { return make_room(); });
     }
 
     /// An empty frame: one never used, or the victim's.
@@ -12809,6 +18649,18 @@ protected:
         return frame;
     }
 
+    /// Empties a frame that is not pinned, and saves what it holds.
+    [[nodiscard]] result<void> evict(std::size_t frame) noexcept {
+        if (!frames_.holds_page(frame)) {
+            return {};
+        }
+        const auto saved = write_back(frame);
+        if (saved) {
+            frames_.remove(frame);
+        }
+        return saved;
+    }
+
     /// Writes the dirty range of a frame, rounded out to the storage's write_size. A pinned page
     /// stays dirty: its holder may go on writing.
     [[nodiscard]] result<void> write_back(std::size_t frame) noexcept {
@@ -12816,14 +18668,15 @@ protected:
             return {};
         }
         const auto [begin, end] = frames_.dirty().rounded(frame, traits::write_size);
+        if constexpr (MostPages > 1) {
+            if (mover(frames_, transfer_).write(frame, begin, end)) {
+                return {};
+            }
+        }
         const auto changed = frames_.bytes(frame).subspan(begin, end - begin);
-        if (const auto written = storage_.write(frames_.page_address(frame) + begin, changed);
+        if (const auto written = transfer_.save(frames_.page_address(frame) + begin, changed);
             !written) {
             return written;
-        }
-        if constexpr (Statistics) {
-            ++statistics_.write_backs;
-            statistics_.bytes_written += changed.size();
         }
         if (frames_.pins(frame) == 0) {
             frames_.mark_clean(frame);
@@ -12833,18 +18686,140 @@ protected:
 
     [[gnu::always_inline]] void count_access() noexcept {
         if constexpr (Statistics) {
-            ++statistics_.accesses;
+            ++transfer_.statistics().accesses;
         }
     }
 
     table frames_;
 
 private:
-    struct nothing {};
-
     address end_ = 0;
-    [[no_unique_address]] Storage storage_;
-    [[no_unique_address]] std::conditional_t<Statistics, paging_statistics, nothing> statistics_;
+
+protected:
+    using transfer = page_transfer<Storage, PageSize, Statistics>;
+    [[no_unique_address]] transfer transfer_;
+
+private:
+    using mover = run_mover<table, transfer, PageSize, Frames, MostPages>;
+};
+
+} // namespace vmem::detail
+
+// ========================================================================================
+// vmem/detail/lending_pager.hpp
+#define VMEM_DETAIL_LENDING_PAGER_HPP
+
+namespace vmem::detail {
+
+/// A pager that lends its frames as plain RAM, and transfers long stretches past them.
+template <class Storage, class Address, std::size_t PageSize, std::size_t Frames,
+          template <std::size_t> class Eviction, class Translation, bool Statistics,
+          std::size_t MostPages>
+class lending_pager : public pager<Storage, Address, PageSize, Frames, Eviction, Translation,
+                                   Statistics, MostPages> {
+    using base =
+        pager<Storage, Address, PageSize, Frames, Eviction, Translation, Statistics, MostPages>;
+    using traits = storage_traits<Storage>;
+
+public:
+    using base::base;
+
+    /// Lends RAM: at most `most` frames that lie one after the other, the longest such stretch of
+    /// which none is pinned. They are the caller's until `take_back`; what they hold at first is
+    /// unspecified. Errors: no_free_frame if there is none; the storage's, then nothing is lent.
+    /// At most one storage write per frame.
+    [[nodiscard]] result<pinned_bytes> lend(std::size_t most) noexcept {
+        const stretch free = longest_unpinned(most);
+        if (free.count == 0) {
+            return failure(errc::no_free_frame);
+        }
+        for (std::size_t frame = free.first; frame < free.first + free.count; ++frame) {
+            if (const auto emptied = this->evict(frame); !emptied) {
+                return failure(emptied.error());
+            }
+        }
+        for (std::size_t frame = free.first; frame < free.first + free.count; ++frame) {
+            frames_.borrow(frame);
+        }
+        return pinned_bytes{.data = frames_.bytes(free.first).data(),
+                            .size = free.count * PageSize,
+                            .slot = free.first};
+    }
+    /// Ends a loan. O(1) per frame.
+    void take_back(const pinned_bytes& loan) noexcept {
+        for (std::size_t frame = loan.slot; frame < loan.slot + loan.size / PageSize; ++frame) {
+            frames_.give_back(frame);
+        }
+    }
+
+protected:
+    using base::frames_;
+    using base::transfer_;
+
+    /// Reads a stretch in one storage operation, after what is resident and unsaved of it has been
+    /// written back. Precondition: valid, and aligned to `read_size`.
+    [[nodiscard]] result<void> read_past(address from, std::span<std::byte> out) noexcept {
+        for (std::size_t frame = 0; frame < Frames; ++frame) {
+            if (overlaps(frame, from, out.size())) {
+                if (const auto saved = this->write_back(frame); !saved) {
+                    return saved;
+                }
+            }
+        }
+        return transfer_.load(from, out);
+    }
+
+    /// Writes a stretch in one storage operation. Pages that are overwritten whole leave their
+    /// frames, unsaved changes and all; what else is resident of it is brought up to date. If the
+    /// storage fails, what is resident stays, to be written back. Precondition: as `read_past`.
+    [[nodiscard]] result<void> write_past(address to, std::span<const std::byte> in) noexcept {
+        const auto written = transfer_.save(to, in);
+        for (std::size_t frame = 0; frame < Frames; ++frame) {
+            if (!overlaps(frame, to, in.size())) {
+                continue;
+            }
+            const address page = frames_.page_address(frame);
+            const address begin = page < to ? to : page;
+            const address end = lesser(page + PageSize, to + in.size());
+            const auto offset = static_cast<std::size_t>(begin - page);
+            const auto count = static_cast<std::size_t>(end - begin);
+            if (!written) {
+                frames_.mark_dirty({.frame = frame, .offset = offset}, count);
+            } else if (count == PageSize && frames_.pins(frame) == 0) {
+                frames_.remove(frame);
+            } else {
+                std::memcpy(frames_.bytes(frame).data() + offset, in.data() + (begin - to), count);
+            }
+        }
+        return written;
+    }
+
+private:
+    struct stretch {
+        std::size_t first = 0;
+        std::size_t count = 0;
+    };
+
+    [[nodiscard]] stretch longest_unpinned(std::size_t most) const noexcept {
+        stretch longest;
+        stretch now;
+        for (std::size_t frame = 0; frame < Frames && longest.count < most; ++frame) {
+            if (frames_.pins(frame) != 0) {
+                now = {.first = frame + 1, .count = 0};
+            } else if (++now.count > longest.count) {
+                longest = now;
+            }
+        }
+        return longest;
+    }
+
+    [[nodiscard]] bool overlaps(std::size_t frame, address at, std::size_t count) const noexcept {
+        if (!frames_.holds_page(frame)) {
+            return false;
+        }
+        const address page = frames_.page_address(frame);
+        return page < at + count && at < page + PageSize;
+    }
 };
 
 } // namespace vmem::detail
@@ -12867,11 +18842,12 @@ namespace vmem {
 ///
 /// RAM: see `frame_table`. Usable alone as a cache; `heap<>` makes one from `paged<>`.
 template <class Storage, class Address, std::size_t PageSize, std::size_t Frames,
-          template <std::size_t> class Eviction, class Translation, bool Statistics>
-class page_cache
-    : public detail::pager<Storage, Address, PageSize, Frames, Eviction, Translation, Statistics> {
-    using base =
-        detail::pager<Storage, Address, PageSize, Frames, Eviction, Translation, Statistics>;
+          template <std::size_t> class Eviction, class Translation, bool Statistics,
+          std::size_t MostPages = 1>
+class page_cache : public detail::lending_pager<Storage, Address, PageSize, Frames, Eviction,
+                                                Translation, Statistics, MostPages> {
+    using base = detail::lending_pager<Storage, Address, PageSize, Frames, Eviction, Translation,
+                                       Statistics, MostPages>;
     using base::count_access;
     using base::fault;
     using base::frames_;
@@ -12957,6 +18933,37 @@ public:
         return {};
     }
 
+    /// As `read`, but past the frames: whole units of the storage are read in one operation,
+    /// however many pages they are, and what is not resident stays so. For long transfers into RAM
+    /// that the caller has; see `lend`. At most one storage write per frame, one read, and those of
+    /// `read` for a unit that is read in part at either end.
+    [[nodiscard]] result<void> read_around(address from, std::span<std::byte> out) noexcept {
+        if (const auto valid = check(from, out.size()); !valid) {
+            return valid;
+        }
+        const auto [head, middle] = parts(from, out.size(), traits::read_size);
+        auto done = read(from, out.first(head));
+        if (done && middle != 0) {
+            done = this->read_past(from + head, out.subspan(head, middle));
+        }
+        return done ? read(from + head + middle, out.subspan(head + middle)) : done;
+    }
+
+    /// As `write`, but past the frames, as `read_around`. What is written whole leaves its frame.
+    /// Errors: as `write`; then each byte is old or new. One storage write, and the operations of
+    /// `write` for a unit that is written in part at either end.
+    [[nodiscard]] result<void> write_around(address to, std::span<const std::byte> in) noexcept {
+        if (const auto valid = check(to, in.size()); !valid) {
+            return valid;
+        }
+        const auto [head, middle] = parts(to, in.size(), traits::write_size);
+        auto done = write(to, in.first(head));
+        if (done && middle != 0) {
+            done = this->write_past(to + head, in.subspan(head, middle));
+        }
+        return done ? write(to + head + middle, in.subspan(head + middle)) : done;
+    }
+
     /// A pinned copy, in a frame of its own, of the `count` bytes at `from`, which straddle two
     /// pages or are misaligned. Whoever asks for the same bytes meanwhile gets the same copy, so
     /// that neither overwrites what the other changes. End it with `put_back` or `discard`. Errors:
@@ -13034,6 +19041,21 @@ public:
     }
 
 private:
+    using traits = storage_traits<Storage>;
+
+    struct unit_parts {
+        /// Bytes up to the first whole unit.
+        std::size_t head;
+        /// Bytes of whole units.
+        std::size_t middle;
+    };
+    [[nodiscard]] static constexpr unit_parts parts(address at, std::size_t count,
+                                                    std::size_t unit) noexcept {
+        const auto gap = static_cast<std::size_t>((address{0} - at) & (unit - 1));
+        const std::size_t head = detail::lesser(gap, count);
+        return {.head = head, .middle = detail::align_down(count - head, unit)};
+    }
+
     /// Bytes at `at`, which is at `where`, that are contiguous in RAM, at most `count`. Pages that
     /// came one after the other are often in frames that follow each other, and one long copy is
     /// faster than several short ones. Each page counts as used.
@@ -13083,6 +19105,147 @@ private:
 } // namespace vmem
 
 // ========================================================================================
+// vmem/residency/translation.hpp
+#define VMEM_RESIDENCY_TRANSLATION_HPP
+
+/// \file
+/// Which frame holds a page? Both answers below give a *guess* in one load; the caller compares the
+/// guessed frame's tag with the page and has its answer. So the hot path is the same for both, an
+/// absent page, an out-of-range page and a stale guess all fail the same comparison, and the range
+/// check costs nothing.
+namespace vmem {
+
+/// One frame index per page of virtual memory: the fastest, for up to a few thousand pages.
+/// `Pages` bounds the virtual memory (pages).
+template <std::size_t Pages>
+struct page_table {
+    static_assert(Pages >= 1, "page_table: needs at least one page");
+
+    template <std::size_t Frames>
+    class bind {
+    public:
+        using slot_type = detail::smallest_uint<Frames>;
+        /// Highest number of pages that can be translated.
+        static constexpr std::size_t max_pages = Pages;
+
+        /// The only frame that can hold `page`. O(1), one load.
+        [[nodiscard]] constexpr std::size_t guess(std::size_t page) const noexcept {
+            if constexpr (std::has_single_bit(Pages)) {
+                return frame_of_[page & (Pages - 1)];
+            } else {
+                // A branch, which is predicted, where a conditional move would wait for the
+                // address.
+                if (page < Pages) [[likely]] {
+                    return frame_of_[page];
+                }
+                return 0;
+            }
+        }
+
+        /// The guess is final here: returns `Frames`, not found.
+        template <class PageOf>
+        [[nodiscard]] constexpr std::size_t search(std::size_t, PageOf) noexcept {
+            return Frames;
+        }
+
+        constexpr void insert(std::size_t page, std::size_t frame) noexcept {
+            frame_of_[page] = static_cast<index>(frame);
+        }
+
+        /// Nothing to do: a stale entry fails the caller's tag comparison.
+        template <class PageOf>
+        constexpr void erase(std::size_t, std::size_t, PageOf) noexcept {}
+
+    private:
+        using index = detail::smallest_uint<Frames - 1>;
+        std::array<index, Pages> frame_of_{};
+    };
+};
+
+/// An open-addressing map with one entry for at least every half frame: RAM independent of the size
+/// of the virtual memory. Linear probing (Knuth, TAOCP 3, 6.4, algorithm L and R); a frame found
+/// away from its home is swapped into it, so that a page in use is found at the first probe.
+struct page_map {
+    template <std::size_t Frames>
+    class bind {
+    public:
+        using slot_type = detail::smallest_uint<Frames>;
+        static constexpr std::size_t max_pages = (std::numeric_limits<std::size_t>::max)();
+
+        constexpr bind() noexcept { frame_of_.fill(static_cast<slot_type>(Frames)); }
+
+        /// The frame at the home position of `page`, or `Frames`. O(1), one load.
+        [[nodiscard]] constexpr std::size_t guess(std::size_t page) const noexcept {
+            return frame_of_[home(page)];
+        }
+
+        /// The frame that holds `page`, or `Frames`; `page_of(frame)` names the page in a frame.
+        /// O(1) expected, O(Frames) worst case.
+        template <class PageOf>
+        [[nodiscard]] constexpr std::size_t search(std::size_t page, PageOf page_of) noexcept {
+            const std::size_t start = home(page);
+            for (std::size_t i = start; frame_of_[i] != Frames; i = next(i)) {
+                const std::size_t frame = frame_of_[i];
+                if (page_of(frame) == page) {
+                    // Every position between is occupied, so the displaced frame stays reachable.
+                    frame_of_[i] = frame_of_[start];
+                    frame_of_[start] = static_cast<slot_type>(frame);
+                    return frame;
+                }
+            }
+            return Frames;
+        }
+
+        /// Precondition: `page` is not in the map. O(1) expected, O(Frames) worst case.
+        constexpr void insert(std::size_t page, std::size_t frame) noexcept {
+            std::size_t i = home(page);
+            while (frame_of_[i] != Frames) {
+                i = next(i);
+            }
+            frame_of_[i] = static_cast<slot_type>(frame);
+        }
+
+        /// Precondition: `frame` holds `page` in the map. O(1) expected, O(Frames) worst case.
+        template <class PageOf>
+        constexpr void erase(std::size_t page, std::size_t frame, PageOf page_of) noexcept {
+            std::size_t hole = home(page);
+            while (frame_of_[hole] != frame) {
+                hole = next(hole);
+            }
+            for (std::size_t i = next(hole); frame_of_[i] != Frames; i = next(i)) {
+                const std::size_t wanted = home(page_of(frame_of_[i]));
+                if (((i - wanted) & mask) >= ((i - hole) & mask)) {
+                    frame_of_[hole] = frame_of_[i];
+                    hole = i;
+                }
+            }
+            frame_of_[hole] = static_cast<slot_type>(Frames);
+        }
+
+    private:
+        static constexpr std::size_t capacity = std::bit_ceil(2 * Frames);
+        static constexpr std::size_t mask = capacity - 1;
+
+        /// Neighbouring pages of an aligned group of `capacity` never collide, and strides of the
+        /// capacity are spread.
+        [[nodiscard]] static constexpr std::size_t home(std::size_t page) noexcept {
+            return (page ^ (page >> std::countr_zero(capacity))) & mask;
+        }
+        [[nodiscard]] static constexpr std::size_t next(std::size_t i) noexcept {
+            return (i + 1) & mask;
+        }
+
+        std::array<slot_type, capacity> frame_of_;
+    };
+};
+
+/// Chooses by how many pages there can be, by the type of the storage or else the address width: a
+/// table where it takes at most an eighth of the frames' RAM, else a map.
+struct automatic_translation {};
+
+} // namespace vmem
+
+// ========================================================================================
 // vmem/residency/paged.hpp
 #define VMEM_RESIDENCY_PAGED_HPP
 
@@ -13114,12 +19277,29 @@ struct choose_translation<automatic_translation, Pages, Frames, FrameBytes> {
 
 } // namespace detail
 
+/// Pages move one by one.
+struct one_by_one {
+    static constexpr std::size_t pages = 1;
+};
+
+/// Reads ahead and writes behind, up to `Pages` at a time, for storages that transfer many bytes in
+/// one operation sooner than in several. A page that comes in after two of its predecessors brings
+/// as many successors along as there are predecessors in RAM; a page that is written back takes
+/// its neighbours with it that have changed from end to end. One storage operation each, if the
+/// storage is `scattering_storage` and `gathering_storage`; else one for each stretch of frames
+/// that follow each other. No RAM; what an access costs that finds its page is as without.
+template <std::size_t Pages>
+struct sequential {
+    static_assert(Pages >= 2, "sequential: needs at least 2 pages at a time");
+    static constexpr std::size_t pages = Pages;
+};
+
 /// Residency of `heap<>`: virtual memory in pages of `PageSize` bytes (a power of two), `Frames` of
 /// which are in RAM at a time. `Eviction` chooses the page that leaves; `Translation` is
 /// `page_table<Pages>` (fastest), `page_map` (RAM independent of the virtual size) or chosen
-/// automatically.
+/// automatically; `Transfer` is `one_by_one` or `sequential<Pages>`.
 template <std::size_t PageSize, std::size_t Frames, template <std::size_t> class Eviction = clock,
-          class Translation = automatic_translation>
+          class Translation = automatic_translation, class Transfer = one_by_one>
 struct paged {
     /// The cache for a storage and an address type.
     template <class Storage, class Address, bool Statistics>
@@ -13127,7 +19307,7 @@ struct paged {
                             typename detail::choose_translation<
                                 Translation, detail::most_pages<Storage, Address, PageSize>(),
                                 Frames, PageSize * Frames>::type,
-                            Statistics>;
+                            Statistics, Transfer::pages>;
 };
 
 } // namespace vmem
@@ -13170,50 +19350,285 @@ struct resident_objects {
 } // namespace vmem
 
 // ========================================================================================
-// vmem/detail/adapted_storage.hpp
-#define VMEM_DETAIL_ADAPTED_STORAGE_HPP
+// vmem/storage/checked.hpp
+#define VMEM_STORAGE_CHECKED_HPP
 
-/// \file
-/// What the adaptors, storages made of other storages, have in common.
-namespace vmem::detail {
+namespace vmem {
 
-/// Whether `S` has the optional `result<void> erase(address at, address count)`.
-template <class S>
-concept has_storage_erase = requires(S& s, address a) {
-    { s.erase(a, a) } -> std::same_as<result<void>>;
-};
+namespace detail {
 
-/// Base of an adaptor of `Storages`: has `capacity`, their sum, only if each of them has one.
-template <bool AllFixed, class... Storages>
-struct capacity_of_all {};
-template <class... Storages>
-struct capacity_of_all<true, Storages...> {
+/// Bytes on the storage of a block and its checksum, in units that the storage can transfer.
+template <class Storage, std::size_t Block>
+inline constexpr std::size_t checked_stride =
+    align_up(Block + sizeof(std::uint32_t), std::bit_floor(storage_traits<Storage>::read_size |
+                                                           storage_traits<Storage>::write_size));
+
+/// Base of `checked`: has a `capacity` only if its storage has one.
+template <class Storage, std::size_t Block>
+struct checked_capacity {};
+template <fixed_size_storage Storage, std::size_t Block>
+struct checked_capacity<Storage, Block> {
     /// Bytes.
-    static constexpr address capacity = (static_cast<address>(Storages::capacity) + ...);
+    static constexpr address capacity =
+        static_cast<address>(Storage::capacity) / checked_stride<Storage, Block> * Block;
 };
-template <class... Storages>
-using adapted_capacity = capacity_of_all<(fixed_size_storage<Storages> && ...), Storages...>;
 
-[[nodiscard]] constexpr bool is_valid(storage_geometry geometry) noexcept {
-    return std::has_single_bit(geometry.read_size) && std::has_single_bit(geometry.write_size) &&
-           std::has_single_bit(geometry.atomic_write_size) &&
-           (geometry.erase_size == 0 || std::has_single_bit(geometry.erase_size));
-}
+} // namespace detail
 
-/// What the place of a border between two storages must be a multiple of, so that an access that
-/// is aligned on one side of the border is aligned on the other (bytes). Precondition: valid.
-[[nodiscard]] constexpr std::size_t border_alignment(storage_geometry geometry) noexcept {
-    // All are powers of two, so the highest bit is the largest, and a multiple of the others.
-    return std::bit_floor(geometry.read_size | geometry.write_size | geometry.erase_size |
-                          geometry.atomic_write_size);
-}
+/// A storage that notices when its medium returns other bytes than were written. Behind each
+/// `Block` bytes lies a CRC-32C of them and of their address, so that a block that was written to a
+/// wrong place shows as well. What does not agree is `errc::corrupt`, never data, and
+/// `last_corrupt` names its address.
+///
+/// The checksum lies next to its block, so that one write carries both and one read brings both; a
+/// table of checksums elsewhere would cost a second write, and every power cut between the two.
+///
+/// A write that power cuts in the middle leaves the blocks that were being written corrupt, rather
+/// than a mixture: neither old nor new. Whoever recovers from that, as `journaled` does, writes
+/// them anew. `write_size` is `Block` for their sake: whole blocks are written without being read.
+/// A write of less is accepted, and reads its block first; that fails if the block is corrupt.
+///
+/// An access costs one operation of the storage for each block, or for a run of them: see `read`
+/// and `write`. RAM: a block and its checksum. A medium that is not `format`ted is corrupt.
+template <class Storage, std::size_t Block = 512>
+class checked : public detail::checked_capacity<Storage, Block> {
+    static_assert((check_storage<Storage>(), true));
+    static_assert(std::has_single_bit(Block) && Block >= 16,
+                  "checked: Block must be a power of two, at least 16 bytes");
+    static_assert(storage_traits<Storage>::erase_size == 0,
+                  "checked: the storage must need no erasing; put it above the layer that erases");
+    static_assert(detail::is_valid(storage_traits<Storage>::geometry),
+                  "storage_geometry: each size must be a power of two; only erase_size may be 0");
 
-/// `check_range` for a count that may exceed std::size_t, as that of `erase` may.
-[[nodiscard]] constexpr bool lies_within(address size, address at, address count) noexcept {
-    return at <= size && count <= size - at;
-}
+public:
+    /// Reads may be of any size.
+    static constexpr storage_geometry geometry{.write_size = Block};
+    /// Bytes that share a checksum.
+    static constexpr std::size_t block_size = Block;
+    /// Bytes that they take on the storage with it.
+    static constexpr std::size_t stride = detail::checked_stride<Storage, Block>;
 
-} // namespace vmem::detail
+    constexpr checked()
+        requires std::default_initializable<Storage>
+    = default;
+    constexpr explicit checked(Storage storage) noexcept(
+        std::is_nothrow_move_constructible_v<Storage>)
+        : storage_(std::move(storage)) {}
+
+    /// Makes it zeros, whatever the storage held; then syncs. Errors: the storage's. One write for
+    /// each block.
+    [[nodiscard]] result<void> format() {
+        for (address at = 0; at < size(); at += Block) {
+            std::memset(buffer_.data(), 0, Block);
+            if (const auto written = write_buffer(at); !written) {
+                return written;
+            }
+        }
+        return storage_.sync();
+    }
+
+    /// Bytes.
+    [[nodiscard]] constexpr address size() const noexcept {
+        return storage_.size() / stride * Block;
+    }
+
+    /// Errors: corrupt, the storage's; then the contents of `out` are unspecified. Parts of a
+    /// block, and a last one, take an operation each; a run of n whole blocks between them n /
+    /// (Block + 4) + 1.
+    [[nodiscard]] result<void> read(address from, std::span<std::byte> out) {
+        if (!detail::lies_within(size(), from, out.size())) {
+            return failure(errc::out_of_range);
+        }
+        while (!out.empty()) {
+            // With their checksums the blocks take more room than they have without.
+            const std::size_t offset = from % Block;
+            const std::size_t run = offset == 0 ? out.size() / Block * Block / stride : 0;
+            const auto part =
+                out.first(run != 0 ? run * Block : detail::lesser(Block - offset, out.size()));
+            const auto done =
+                run != 0 ? read_run(from, out.first(run * stride)) : read_part(from, part);
+            if (!done) {
+                return done;
+            }
+            out = out.subspan(part.size());
+            from += part.size();
+        }
+        return {};
+    }
+
+    /// Errors: the storage's; corrupt for a part of a block that is. Whole blocks take an operation
+    /// each, or one for every 16 of them if the storage gathers; a part of one takes two.
+    [[nodiscard]] result<void> write(address to, std::span<const std::byte> in) {
+        if (!detail::lies_within(size(), to, in.size())) {
+            return failure(errc::out_of_range);
+        }
+        while (!in.empty()) {
+            const std::size_t offset = to % Block;
+            const bool whole = offset == 0 && in.size() >= Block;
+            const auto part =
+                in.first(whole ? detail::lesser(in.size() / Block, most_at_once) * Block
+                               : detail::lesser(Block - offset, in.size()));
+            const auto done = whole ? write_whole(to, part) : write_part(to, part);
+            if (!done) {
+                return done;
+            }
+            in = in.subspan(part.size());
+            to += part.size();
+        }
+        return {};
+    }
+
+    [[nodiscard]] result<void> sync() { return storage_.sync(); }
+
+    /// Makes the blocks of a range corrupt, until they are written: for data that is known to be
+    /// lost. Errors: out_of_range; the storage's. One write for each block.
+    [[nodiscard]] result<void> spoil(address from, address count) {
+        if (!detail::lies_within(size(), from, count)) {
+            return failure(errc::out_of_range);
+        }
+        for (address at = first_of(from, count); at < from + count; at += Block) {
+            buffer_.fill(std::byte{0});
+            const trailer right = seal(at, std::span(buffer_).first(Block));
+            for (std::size_t n = 0; n < sizeof(std::uint32_t); ++n) {
+                buffer_[Block + n] = ~right[n];
+            }
+            if (const auto written = storage_.write(place_of(at), buffer_); !written) {
+                return written;
+            }
+        }
+        return {};
+    }
+
+    /// Reads everything. Errors: corrupt, with the first address in `last_corrupt`; the storage's.
+    [[nodiscard]] result<void> verify() { return verify(0, size()); }
+    [[nodiscard]] result<void> verify(address from, address count) {
+        if (!detail::lies_within(size(), from, count)) {
+            return failure(errc::out_of_range);
+        }
+        for (address at = first_of(from, count); at < from + count; at += Block) {
+            if (const auto found = load(at); !found) {
+                return found;
+            }
+        }
+        return {};
+    }
+
+    /// Address of the block that was found corrupt last; `size()` if none was.
+    [[nodiscard]] constexpr address last_corrupt() const noexcept {
+        return corruptions_ != 0 ? last_corrupt_ : size();
+    }
+    /// How often a block was found corrupt.
+    [[nodiscard]] constexpr std::uint64_t corruptions() const noexcept { return corruptions_; }
+
+    /// The storage adapted.
+    [[nodiscard]] constexpr Storage& inner() noexcept { return storage_; }
+    /// The storage adapted.
+    [[nodiscard]] constexpr const Storage& inner() const noexcept { return storage_; }
+
+private:
+    /// Blocks that are gathered into one write.
+    static constexpr std::size_t most_at_once = gathering_storage<Storage> ? 16 : 1;
+
+    using trailer = std::array<std::byte, stride - Block>;
+
+    /// Of the blocks that a range touches, if it is not empty.
+    [[nodiscard]] static constexpr address first_of(address from, address count) noexcept {
+        return count != 0 ? detail::align_down(from, Block) : from;
+    }
+    [[nodiscard]] static constexpr address place_of(address at) noexcept {
+        return at / Block * stride;
+    }
+    /// Precondition: `at` is that of the block's first byte.
+    [[nodiscard]] static trailer seal(address at, std::span<const std::byte> block) noexcept {
+        const std::uint64_t seed = at;
+        const std::uint32_t crc = crc32c(block, crc32c(std::as_bytes(std::span(&seed, 1))));
+        trailer made{};
+        std::memcpy(made.data(), &crc, sizeof(crc));
+        return made;
+    }
+
+    /// Whether a block agrees with the trailer behind it.
+    [[nodiscard]] result<void> check(address at, std::span<const std::byte> sealed) noexcept {
+        const trailer expected = seal(at, sealed.first(Block));
+        if (std::memcmp(expected.data(), sealed.data() + Block, sizeof(std::uint32_t)) == 0) {
+            return {};
+        }
+        ++corruptions_;
+        last_corrupt_ = at;
+        return failure(errc::corrupt);
+    }
+
+    /// Brings a block into the buffer.
+    [[nodiscard]] result<void> load(address at) {
+        const auto done = storage_.read(place_of(at), buffer_);
+        return done ? check(at, buffer_) : done;
+    }
+    [[nodiscard]] result<void> read_part(address from, std::span<std::byte> out) {
+        const auto loaded = load(detail::align_down(from, Block));
+        if (loaded) {
+            std::memcpy(out.data(), buffer_.data() + from % Block, out.size());
+        }
+        return loaded;
+    }
+    /// Reads blocks to where they belong, checksums and all, and closes the gaps.
+    [[nodiscard]] result<void> read_run(address from, std::span<std::byte> out) {
+        if (const auto done = storage_.read(place_of(from), out); !done) {
+            return done;
+        }
+        for (std::size_t block = 0; block < out.size() / stride; ++block) {
+            const auto sealed = out.subspan(block * stride, stride);
+            if (const auto fine = check(from + block * Block, sealed); !fine) {
+                return fine;
+            }
+            std::memmove(out.data() + block * Block, sealed.data(), Block);
+        }
+        return {};
+    }
+
+    /// Precondition: the first `Block` bytes of the buffer are what `at` is to hold.
+    [[nodiscard]] result<void> write_buffer(address at) {
+        const trailer sealing = seal(at, std::span(buffer_).first(Block));
+        std::memcpy(buffer_.data() + Block, sealing.data(), sealing.size());
+        return storage_.write(place_of(at), buffer_);
+    }
+    [[nodiscard]] result<void> write_part(address to, std::span<const std::byte> in) {
+        const address at = detail::align_down(to, Block);
+        if (const auto loaded = load(at); !loaded) {
+            return loaded;
+        }
+        std::memcpy(buffer_.data() + to % Block, in.data(), in.size());
+        return write_buffer(at);
+    }
+    [[nodiscard]] result<void> write_whole(address to, std::span<const std::byte> in) {
+        if constexpr (gathering_storage<Storage>) {
+            std::array<trailer, most_at_once> sealings;
+            const std::size_t blocks = in.size() / Block;
+            for (std::size_t n = 0; n < blocks; ++n) {
+                sealings[n] = seal(to + n * Block, in.subspan(n * Block, Block));
+            }
+            auto next = [&in, &sealings, piece = std::size_t{0}, blocks]() mutable {
+                const std::size_t n = piece / 2;
+                if (n == blocks) {
+                    return std::span<const std::byte>();
+                }
+                return piece++ % 2 == 0 ? in.subspan(n * Block, Block)
+                                        : std::span<const std::byte>(sealings[n]);
+            };
+            return storage_.write_gathered(place_of(to), blocks * stride, next);
+        } else {
+            std::memcpy(buffer_.data(), in.data(), Block);
+            return write_buffer(to);
+        }
+    }
+
+    Storage storage_;
+    std::array<std::byte, stride> buffer_;
+    std::uint64_t corruptions_ = 0;
+    address last_corrupt_ = 0;
+};
+static_assert(storage<checked<storage_archetype>>);
+
+} // namespace vmem
 
 // ========================================================================================
 // vmem/storage/concatenated.hpp
@@ -13467,6 +19882,14 @@ public:
         counts_.bytes_written += done ? count : 0;
         return done;
     }
+    [[nodiscard]] constexpr result<void> read_scattered(address from, address count, auto& next)
+        requires scattering_storage<Storage>
+    {
+        ++counts_.reads;
+        const result<void> done = storage_.read_scattered(from, count, next);
+        counts_.bytes_read += done ? count : 0;
+        return done;
+    }
     [[nodiscard]] constexpr result<void> sync() {
         ++counts_.syncs;
         return storage_.sync();
@@ -13505,8 +19928,8 @@ static_assert(storage<counted<storage_archetype>>);
 } // namespace vmem
 
 // ========================================================================================
-// vmem/storage/file_storage.hpp
-#define VMEM_STORAGE_FILE_STORAGE_HPP
+// vmem/detail/posix_file.hpp
+#define VMEM_DETAIL_POSIX_FILE_HPP
 
 // Only where an operating system has files. A bare-metal C library may have <unistd.h> too, but
 // only stubs behind it, and its compiler does not say __unix__.
@@ -13517,23 +19940,12 @@ static_assert(storage<counted<storage_archetype>>);
 #include <cstring>
 
 #include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <sys/types.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
-namespace vmem {
-
-/// How `file_storage::open` treats the file.
-struct file_options {
-    /// Leaves the file as it is: `write` fails with read_only, and no file is made.
-    bool read_only = false;
-    /// Makes the file if there is none.
-    bool create = true;
-};
-
-namespace detail {
+/// \file
+/// The system calls around files that need care, and what their errors mean.
+namespace vmem::detail {
 
 /// What an errno means to the user; `otherwise` where it says nothing more than that it failed.
 [[nodiscard]] constexpr errc file_error(int code, errc otherwise) noexcept {
@@ -13561,6 +19973,11 @@ namespace detail {
         return errc::storage_full;
     case EOVERFLOW:
         return errc::too_large;
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+    case ENOLCK:
+        return errc::no_resources;
     default:
         return otherwise;
     }
@@ -13621,7 +20038,37 @@ inline void sync_directory_of(const char* path) noexcept {
 #endif
 }
 
-} // namespace detail
+} // namespace vmem::detail
+
+#endif
+
+// ========================================================================================
+// vmem/storage/file_storage.hpp
+#define VMEM_STORAGE_FILE_STORAGE_HPP
+
+// See detail/posix_file.hpp.
+#if __STDC_HOSTED__ && (defined(__unix__) || defined(__APPLE__)) && __has_include(<sys/file.h>)
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+namespace vmem {
+
+/// How `file_storage::open` treats the file.
+struct file_options {
+    /// Leaves the file as it is: `write` fails with read_only, and no file is made.
+    bool read_only = false;
+    /// Makes the file if there is none.
+    bool create = true;
+};
 
 /// A storage in a file of a POSIX system. The size is fixed when it is opened. An advisory lock
 /// keeps the file from being opened a second time, by this process or another, until the object
@@ -13642,7 +20089,7 @@ public:
     /// Errors: null_pointer; not_found (a directory of the path is missing, or the file is and is
     /// not to be made); not_a_file (a directory, a device, a pipe); access_denied; read_only (the
     /// file system is); in_use; wrong_size; too_large (for the system's or this library's
-    /// addresses); storage_full, which leaves an empty file; read_failed or
+    /// addresses); storage_full, which leaves an empty file; no_resources; read_failed or
     /// write_failed (any other).
     [[nodiscard]] static result<file_storage> open(const char* path, address size,
                                                    file_options options = {}) noexcept {
@@ -13688,6 +20135,8 @@ public:
 
     /// Bytes; 0 after being moved from.
     [[nodiscard]] address size() const noexcept { return size_; }
+    /// The file descriptor; -1 after being moved from. It stays the storage's to close.
+    [[nodiscard]] int native_handle() const noexcept { return file_; }
 
     /// Errors: out_of_range; truncated if the file has become shorter; read_failed. After an error
     /// the contents of `out` are unspecified.
@@ -13744,19 +20193,22 @@ public:
         if (read_only_ && count != 0) {
             return failure(errc::read_only);
         }
-        std::array<iovec, 16> pieces{};
-        for (auto piece = next(); !piece.empty();) {
-            std::size_t held = 0;
-            for (; held < pieces.size() && !piece.empty(); piece = next()) {
-                // The system does not write to what it is told to write out.
-                pieces[held++] = {.iov_base = const_cast<std::byte*>(piece.data()),
-                                  .iov_len = piece.size()};
-            }
-            if (const auto done = write_pieces(to, std::span(pieces).first(held)); !done) {
-                return done;
-            }
+        return transfer(to, next, errc::write_failed, errc::write_failed,
+                        [this](std::span<const iovec> pieces, address at) {
+                            return ::pwritev(file_, pieces.data(), static_cast<int>(pieces.size()),
+                                             static_cast<off_t>(at));
+                        });
+    }
+    /// One `preadv` for every 16 pieces. Errors: as `read`.
+    [[nodiscard]] result<void> read_scattered(address from, address count, auto& next) {
+        if (const auto fits = detail::check_range(size_, from, count); !fits) {
+            return fits;
         }
-        return {};
+        return transfer(from, next, errc::read_failed, errc::truncated,
+                        [this](std::span<const iovec> pieces, address at) {
+                            return ::preadv(file_, pieces.data(), static_cast<int>(pieces.size()),
+                                            static_cast<off_t>(at));
+                        });
     }
 
     /// Errors: storage_full, sync_failed. Once it has failed it fails until the file is opened
@@ -13781,18 +20233,37 @@ private:
 
     file_storage() = default;
 
-    /// Writes all pieces, however few the system takes at a time; `to` becomes their end.
-    [[nodiscard]] result<void> write_pieces(address& to, std::span<iovec> pieces) noexcept {
-        while (!pieces.empty()) {
-            const ssize_t count = detail::uninterrupted([&] {
-                return ::pwritev(file_, pieces.data(), static_cast<int>(pieces.size()),
-                                 static_cast<off_t>(to));
-            });
-            if (count <= 0) {
-                return failure(count == 0 ? errc::write_failed
-                                          : detail::file_error(errno, errc::write_failed));
+    /// Transfers what `next()` returns, up to an empty piece, 16 pieces at a time.
+    template <class Next, class Call>
+    [[nodiscard]] result<void> transfer(address at, Next& next, errc failed, errc ended,
+                                        Call call) {
+        std::array<iovec, 16> pieces{};
+        for (auto piece = next(); !piece.empty();) {
+            std::size_t held = 0;
+            for (; held < pieces.size() && !piece.empty(); piece = next()) {
+                // The system does not write to what it is told to write out.
+                pieces[held++] = {
+                    .iov_base = const_cast<std::byte*>(static_cast<const std::byte*>(piece.data())),
+                    .iov_len = piece.size()};
             }
-            to += static_cast<address>(count);
+            if (const auto done =
+                    transfer_all(at, std::span(pieces).first(held), failed, ended, call);
+                !done) {
+                return done;
+            }
+        }
+        return {};
+    }
+    /// However few bytes the system takes at a time; `at` becomes the end.
+    template <class Call>
+    [[nodiscard]] result<void> transfer_all(address& at, std::span<iovec> pieces, errc failed,
+                                            errc ended, Call call) noexcept {
+        while (!pieces.empty()) {
+            const ssize_t count = detail::uninterrupted([&] { return call(pieces, at); });
+            if (count <= 0) {
+                return failure(count == 0 ? ended : detail::file_error(errno, failed));
+            }
+            at += static_cast<address>(count);
             auto left = static_cast<std::size_t>(count);
             while (!pieces.empty() && left >= pieces.front().iov_len) {
                 left -= pieces.front().iov_len;
@@ -13854,7 +20325,560 @@ private:
     bool sync_failed_ = false;
     address size_ = 0;
 };
-static_assert(gathering_storage<file_storage>);
+static_assert(gathering_storage<file_storage> && scattering_storage<file_storage>);
+
+} // namespace vmem
+
+#endif
+
+// ========================================================================================
+// vmem/detail/mirror_mark.hpp
+#define VMEM_DETAIL_MIRROR_MARK_HPP
+
+namespace vmem::detail {
+
+/// What each half of a mirror says of itself, in its last unit. Native byte order.
+struct mirror_mark {
+    static constexpr std::uint64_t magic_number = 0x0A1A0A0D72726D76; // "vmrr\r\n\x1a\n"
+
+    std::uint64_t magic = magic_number;
+    /// One higher on the half that goes on alone.
+    std::uint64_t generation = 0;
+    std::uint32_t unused = 0;
+    std::uint32_t crc = 0;
+
+    [[nodiscard]] std::uint32_t checksum() const noexcept {
+        return crc32c(std::as_bytes(std::span(this, 1)).first(offsetof(mirror_mark, crc)));
+    }
+};
+static_assert(sizeof(mirror_mark) == 24 && std::is_trivially_copyable_v<mirror_mark> &&
+              std::has_unique_object_representations_v<mirror_mark>);
+
+/// Whether an error says that the caller is to blame, not the medium.
+[[nodiscard]] constexpr bool is_refusal(errc code) noexcept {
+    return code == errc::out_of_range || code == errc::misaligned || code == errc::read_only;
+}
+
+/// The generation that a unit of a half tells, 0 if there is no mark. Errors: corrupt.
+[[nodiscard]] inline result<std::uint64_t> generation_in(std::span<const std::byte> unit) noexcept {
+    mirror_mark found;
+    std::memcpy(&found, unit.data(), sizeof(found));
+    if (found.magic != mirror_mark::magic_number) {
+        return std::uint64_t{0};
+    }
+    if (found.crc != found.checksum()) {
+        return failure(errc::corrupt);
+    }
+    return found.generation;
+}
+/// Fills a unit with a mark.
+inline void write_mark(std::span<std::byte> unit, std::uint64_t generation) noexcept {
+    mirror_mark made;
+    made.generation = generation;
+    made.crc = made.checksum();
+    std::memset(unit.data(), 0, unit.size());
+    std::memcpy(unit.data(), &made, sizeof(made));
+}
+
+} // namespace vmem::detail
+
+// ========================================================================================
+// vmem/storage/mirrored.hpp
+#define VMEM_STORAGE_MIRRORED_HPP
+
+namespace vmem {
+
+/// Which half of a mirror.
+enum class mirror_half : std::uint8_t { first, second };
+
+/// The same bytes on two storages. Writes go to both; a read that the first cannot serve, because
+/// it fails or (`checked`) is corrupt, is served by the second, and what the one could not read is
+/// written to it anew from the other.
+///
+/// A half that fails to write or sync is left out from then on, and the other goes on alone: before
+/// the operation succeeds, it is durably marked as the newer one, so that no later start takes old
+/// bytes for current ones. `rebuild` takes the half, or its replacement, in again.
+///
+/// Of a write that power cuts short either half may have all, some or nothing: a read gives what
+/// the first has unless it cannot be read, so each unit is old or new, as on any storage. `scrub`
+/// makes both equal again. A unit that was torn in both `checked` halves is corrupt, as on one.
+///
+/// Costs: two writes, two syncs, one read; a repair reads and writes a unit. RAM: one unit, which
+/// is the coarsest granularity of the two. The last unit of each is the mirror's own.
+template <class First, class Second>
+class mirrored {
+    static_assert((check_storage<First>(), true));
+    static_assert((check_storage<Second>(), true));
+    static_assert(detail::is_valid(storage_traits<First>::geometry) &&
+                      detail::is_valid(storage_traits<Second>::geometry),
+                  "storage_geometry: each size must be a power of two; only erase_size may be 0");
+    static_assert(
+        storage_traits<First>::erase_size == 0 && storage_traits<Second>::erase_size == 0,
+        "mirrored: the storages must need no erasing; put it above the layer that erases");
+
+public:
+    // All sizes are powers of two, so the highest bit is the largest.
+    static constexpr storage_geometry geometry{
+        .read_size =
+            std::bit_floor(storage_traits<First>::read_size | storage_traits<Second>::read_size),
+        .write_size =
+            std::bit_floor(storage_traits<First>::write_size | storage_traits<Second>::write_size),
+        .atomic_write_size = detail::lesser(storage_traits<First>::atomic_write_size,
+                                            storage_traits<Second>::atomic_write_size)};
+    /// Bytes that are repaired at a time.
+    static constexpr std::size_t unit =
+        std::bit_floor(detail::border_alignment(storage_traits<First>::geometry) |
+                       detail::border_alignment(storage_traits<Second>::geometry) | 64U);
+
+    /// Makes a mirror of what the first storage holds: copies all of it to the second. Errors:
+    /// wrong_size if one of them has no room for two units; theirs.
+    [[nodiscard]] static result<mirrored> format(First first, Second second) {
+        mirrored made(std::move(first), std::move(second));
+        if (made.size_ == 0) {
+            return failure(errc::wrong_size);
+        }
+        made.generation_ = 1;
+        made.used_ = {true, false};
+        if (const auto marked = made.mark(mirror_half::first); !marked) {
+            return failure(marked.error());
+        }
+        if (const auto built = made.rebuild(); !built) {
+            return failure(built.error());
+        }
+        return made;
+    }
+
+    /// Takes up a mirror. A half that missed writes, that is blank, or that cannot be read where
+    /// its mark is, is left out: see `uses`. Writes nothing. Errors: wrong_size; not_formatted if
+    /// neither half has a mark; the first half's if neither can be read.
+    [[nodiscard]] static result<mirrored> open(First first, Second second) {
+        mirrored made(std::move(first), std::move(second));
+        if (made.size_ == 0) {
+            return failure(errc::wrong_size);
+        }
+        const auto here = made.read_mark(mirror_half::first);
+        const auto there = made.read_mark(mirror_half::second);
+        if (!here && !there) {
+            return failure(here.error());
+        }
+        // Where the one cannot be read, the other counts.
+        made.generation_ = here.value_or(0) > there.value_or(0) ? *here : there.value_or(0);
+        if (made.generation_ == 0) {
+            return failure(errc::not_formatted);
+        }
+        made.used_ = {here.value_or(0) == made.generation_, there.value_or(0) == made.generation_};
+        // What cannot be read now may be readable, and just as new, at the next start.
+        made.unmarked_ = !here || !there;
+        return made;
+    }
+
+    /// Bytes.
+    [[nodiscard]] constexpr address size() const noexcept { return size_; }
+
+    /// Errors: those of the first half, if neither can serve it.
+    [[nodiscard]] result<void> read(address from, std::span<std::byte> out) {
+        if (!detail::lies_within(size_, from, out.size())) {
+            return failure(errc::out_of_range);
+        }
+        const auto done = one_of(preferred(), [&](auto& half) { return half.read(from, out); });
+        if (done || !uses_both() || detail::is_refusal(done.error())) {
+            return done;
+        }
+        return read_units(from, out);
+    }
+
+    /// Errors: corrupt for less than a unit that neither half can read; those of a half if the
+    /// other cannot go on alone.
+    [[nodiscard]] result<void> write(address to, std::span<const std::byte> in) {
+        if (!detail::lies_within(size_, to, in.size())) {
+            return failure(errc::out_of_range);
+        }
+        return on_both([&](mirror_half which) { return write_repairing(which, to, in); });
+    }
+
+    [[nodiscard]] result<void> sync() {
+        return on_both([this](mirror_half which) {
+            return one_of(which, [](auto& half) { return half.sync(); });
+        });
+    }
+
+    /// Reads both halves completely, repairs what one of them cannot read, and where they differ
+    /// has the second agree with the first; then syncs. Errors: that of the first unit that neither
+    /// can read, after all others were seen to. With one half in use it only reads.
+    [[nodiscard]] result<void> scrub() {
+        result<void> outcome;
+        for (address at = 0; at < size_; at += unit) {
+            auto done = load(at);
+            if (done && uses_both()) {
+                done = agree(at);
+            }
+            if (!done && outcome) {
+                outcome = done;
+            }
+        }
+        const auto synced = sync();
+        return outcome ? synced : outcome;
+    }
+
+    /// Takes in the half that was left out: copies everything to it. Nothing to do if both are in
+    /// use. A unit that is corrupt becomes corrupt there too, if the half is `checked`. Errors:
+    /// those of the halves; then it is still left out.
+    [[nodiscard]] result<void> rebuild() {
+        if (uses_both()) {
+            return {};
+        }
+        const mirror_half stale = other(preferred());
+        for (address at = 0; at < size_; at += unit) {
+            const auto loaded = load_from(preferred(), at);
+            const auto done = loaded ? store_to(stale, at) : spoil(stale, at, loaded.error());
+            if (!done) {
+                return done;
+            }
+        }
+        // First everything, then the mark that says so.
+        if (const auto synced = one_of(stale, [](auto& half) { return half.sync(); }); !synced) {
+            return synced;
+        }
+        const auto marked = mark(stale);
+        if (marked) {
+            used_ = {true, true};
+            unmarked_ = false;
+        }
+        return marked;
+    }
+
+    /// Whether a half is in use. One that is not holds old bytes.
+    [[nodiscard]] constexpr bool uses(mirror_half which) const noexcept {
+        return used_[static_cast<std::size_t>(which)];
+    }
+    /// Units that were written anew because one half could not read them, or `scrub` found it to
+    /// differ.
+    [[nodiscard]] constexpr std::uint64_t repairs() const noexcept { return repairs_; }
+
+    /// The storages adapted.
+    [[nodiscard]] constexpr First& first() noexcept { return first_; }
+    [[nodiscard]] constexpr Second& second() noexcept { return second_; }
+
+private:
+    mirrored(First&& first, Second&& second)
+        : first_(std::move(first)), second_(std::move(second)) {
+        const address units = (std::min)(first_.size(), second_.size()) / unit;
+        size_ = units < 2 ? 0 : (units - 1) * unit;
+    }
+
+    [[nodiscard]] static constexpr mirror_half other(mirror_half which) noexcept {
+        return which == mirror_half::first ? mirror_half::second : mirror_half::first;
+    }
+    [[nodiscard]] constexpr bool uses_both() const noexcept { return used_[0] && used_[1]; }
+    /// The half that is read first. One of them is always in use.
+    [[nodiscard]] constexpr mirror_half preferred() const noexcept {
+        return used_[0] ? mirror_half::first : mirror_half::second;
+    }
+    template <class Operation>
+    [[nodiscard]] result<void> one_of(mirror_half which, Operation operation) {
+        return which == mirror_half::first ? operation(first_) : operation(second_);
+    }
+
+    [[nodiscard]] result<void> load_from(mirror_half which, address at) {
+        return one_of(which, [&](auto& half) { return half.read(at, buffer_); });
+    }
+    [[nodiscard]] result<void> store_to(mirror_half which, address at) {
+        return one_of(which, [&](auto& half) { return half.write(at, buffer_); });
+    }
+
+    /// What cannot be copied must not be old there.
+    [[nodiscard]] result<void> spoil(mirror_half which, address at, errc code) {
+        return one_of(which, [&](auto& half) -> result<void> {
+            if constexpr (requires { half.spoil(at, unit); }) {
+                if (code == errc::corrupt) {
+                    return half.spoil(at, unit);
+                }
+            }
+            return failure(code);
+        });
+    }
+
+    /// Generation of a half, 0 if it has no mark; corrupt.
+    [[nodiscard]] result<std::uint64_t> read_mark(mirror_half which) {
+        if (const auto loaded = load_from(which, size_); !loaded) {
+            return failure(loaded.error());
+        }
+        return detail::generation_in(buffer_);
+    }
+    [[nodiscard]] result<void> mark(mirror_half which) {
+        detail::write_mark(buffer_, generation_);
+        const auto stored = store_to(which, size_);
+        return stored ? one_of(which, [](auto& half) { return half.sync(); }) : stored;
+    }
+
+    /// Does the same to both halves. The one that fails is left out if the other can go on alone.
+    template <class Operation>
+    [[nodiscard]] result<void> on_both(Operation operation) {
+        if (unmarked_) {
+            ++generation_;
+            if (const auto marked = mark(preferred()); !marked) {
+                --generation_;
+                return marked;
+            }
+            unmarked_ = false;
+        }
+        for (const mirror_half which : {mirror_half::first, mirror_half::second}) {
+            if (!uses(which)) {
+                continue;
+            }
+            const auto done = operation(which);
+            if (done) {
+                continue;
+            }
+            if (!uses_both() || done.error() == errc::corrupt || detail::is_refusal(done.error()) ||
+                !go_on_without(which)) {
+                return done;
+            }
+        }
+        return {};
+    }
+    [[nodiscard]] bool go_on_without(mirror_half which) {
+        ++generation_;
+        if (!mark(other(which))) {
+            --generation_;
+            return false;
+        }
+        used_[static_cast<std::size_t>(which)] = false;
+        return true;
+    }
+
+    /// Where a write of a part of a unit fails because the rest cannot be read, the other half may
+    /// know it.
+    [[nodiscard]] result<void> write_repairing(mirror_half which, address to,
+                                               std::span<const std::byte> in) {
+        const auto write = [&](auto& half) { return half.write(to, in); };
+        const auto done = one_of(which, write);
+        if (done || done.error() != errc::corrupt || !uses_both()) {
+            return done;
+        }
+        for (address at = detail::align_down(to, unit); at < to + in.size(); at += unit) {
+            if (!load_from(other(which), at)) {
+                return done;
+            }
+            if (const auto stored = store_to(which, at); !stored) {
+                return stored;
+            }
+            ++repairs_;
+        }
+        return one_of(which, write);
+    }
+
+    [[nodiscard]] result<void> read_units(address from, std::span<std::byte> out) {
+        while (!out.empty()) {
+            if (const auto loaded = load(detail::align_down(from, unit)); !loaded) {
+                return loaded;
+            }
+            const auto offset = static_cast<std::size_t>(from % unit);
+            const std::size_t part = detail::lesser(unit - offset, out.size());
+            std::memcpy(out.data(), buffer_.data() + offset, part);
+            out = out.subspan(part);
+            from += part;
+        }
+        return {};
+    }
+
+    /// Brings a unit into the buffer, from whichever half can read it, and repairs the other.
+    [[nodiscard]] result<void> load(address at) {
+        const auto found = load_from(preferred(), at);
+        if (found || !uses_both() || !load_from(mirror_half::second, at)) {
+            return found;
+        }
+        // Should this fail, the unit cannot be read the next time either.
+        repairs_ += store_to(mirror_half::first, at) ? 1U : 0U;
+        return {};
+    }
+    /// Has the second half hold at `at` what the buffer does.
+    [[nodiscard]] result<void> agree(address at) {
+        const std::uint32_t crc = crc32c(buffer_);
+        if (load_from(mirror_half::second, at) && crc32c(buffer_) == crc) {
+            return {};
+        }
+        if (const auto loaded = load_from(mirror_half::first, at); !loaded) {
+            return loaded;
+        }
+        const auto stored = store_to(mirror_half::second, at);
+        repairs_ += stored ? 1U : 0U;
+        return stored;
+    }
+
+    First first_;
+    Second second_;
+    address size_ = 0;
+    std::uint64_t generation_ = 0;
+    std::uint64_t repairs_ = 0;
+    /// A half was left out, and the other does not say so yet.
+    bool unmarked_ = false;
+    /// By half.
+    std::array<bool, 2> used_{};
+    std::array<std::byte, unit> buffer_{};
+};
+static_assert(storage<mirrored<storage_archetype, storage_archetype>>);
+
+} // namespace vmem
+
+// ========================================================================================
+// vmem/storage/mmap_storage.hpp
+#define VMEM_STORAGE_MMAP_STORAGE_HPP
+
+#if __STDC_HOSTED__ && (defined(__unix__) || defined(__APPLE__)) && __has_include(<sys/mman.h>)
+
+#include <cerrno>
+
+#include <sys/mman.h>
+
+namespace vmem {
+
+/// A storage in a file of a POSIX system that the system maps into the address space: `data()` are
+/// its bytes. It opens, makes and locks the file as `file_storage` does.
+///
+/// `read` and `write` are copies; `sync` is `msync`. What is written through `data()` is as durable
+/// as what is written by `write`: after the next `sync`, and until then the system may write any of
+/// it at any time. An address space has room for a file of its size, or `open` fails.
+///
+/// The system reports an error of the medium under a mapped file, or a file that was cut short
+/// behind its back, with the signal SIGBUS, for which there is no errc; where that must not end the
+/// program, choose `file_storage`. A full disk shows itself when the file is made, as there.
+class mmap_storage {
+public:
+    /// As `file_storage::open`. A file that is read-only must not be written through `data()`.
+    /// Errors: those of `file_storage::open`; wrong_size for an empty file; too_large if there is
+    /// no room in the address space; read_failed (any other).
+    [[nodiscard]] static result<mmap_storage> open(const char* path, address size,
+                                                   file_options options = {}) noexcept {
+        auto file = file_storage::open(path, size, options);
+        if (!file) {
+            return failure(file.error());
+        }
+        if (file->size() == 0) {
+            return failure(errc::wrong_size);
+        }
+        if (file->size() > (std::numeric_limits<std::size_t>::max)()) {
+            return failure(errc::too_large);
+        }
+        void* const mapped = ::mmap(nullptr, static_cast<std::size_t>(file->size()),
+                                    options.read_only ? PROT_READ : PROT_READ | PROT_WRITE,
+                                    MAP_SHARED, file->native_handle(), 0);
+        if (mapped == MAP_FAILED) {
+            return failure(errno == ENOMEM ? errc::too_large
+                                           : detail::file_error(errno, errc::read_failed));
+        }
+        return mmap_storage(std::move(*file), static_cast<std::byte*>(mapped), options.read_only);
+    }
+
+    mmap_storage(mmap_storage&& other) noexcept
+        : file_(std::move(other.file_)), data_(std::exchange(other.data_, nullptr)),
+          size_(std::exchange(other.size_, 0)), read_only_(other.read_only_),
+          sync_failed_(other.sync_failed_) {}
+    mmap_storage& operator=(mmap_storage&& other) noexcept {
+        mmap_storage taken(std::move(other));
+        std::swap(file_, taken.file_);
+        std::swap(data_, taken.data_);
+        std::swap(size_, taken.size_);
+        std::swap(read_only_, taken.read_only_);
+        std::swap(sync_failed_, taken.sync_failed_);
+        return *this;
+    }
+    /// Ends the mapping, closes the file and gives up the lock. Does not sync.
+    ~mmap_storage() {
+        if (data_ != nullptr) {
+            ::munmap(data_, static_cast<std::size_t>(size_));
+        }
+    }
+
+    /// Bytes; 0 after being moved from.
+    [[nodiscard]] address size() const noexcept { return size_; }
+
+    /// Errors: out_of_range.
+    [[nodiscard]] result<void> read(address from, std::span<std::byte> out) noexcept {
+        const auto fits = detail::check_range(size_, from, out.size());
+        if (fits && !out.empty()) {
+            // Not memcpy: the span may be of these very bytes.
+            std::memmove(out.data(), data_ + from, out.size());
+        }
+        return fits;
+    }
+    /// Errors: out_of_range; read_only.
+    [[nodiscard]] result<void> write(address to, std::span<const std::byte> in) noexcept {
+        const auto fits = detail::check_range(size_, to, in.size());
+        if (!fits || in.empty()) {
+            return fits;
+        }
+        if (read_only_) {
+            return failure(errc::read_only);
+        }
+        std::memmove(data_ + to, in.data(), in.size());
+        return {};
+    }
+    [[nodiscard]] result<void> write_gathered(address to, address count, auto& next) {
+        const auto fits = detail::check_range(size_, to, count);
+        if (!fits || count == 0) {
+            return fits;
+        }
+        if (read_only_) {
+            return failure(errc::read_only);
+        }
+        for (auto piece = next(); !piece.empty(); piece = next()) {
+            std::memmove(data_ + to, piece.data(), piece.size());
+            to += piece.size();
+        }
+        return {};
+    }
+
+    [[nodiscard]] result<void> read_scattered(address from, address count, auto& next) {
+        const auto fits = detail::check_range(size_, from, count);
+        for (auto piece = fits ? next() : std::span<std::byte>(); !piece.empty(); piece = next()) {
+            std::memmove(piece.data(), data_ + from, piece.size());
+            from += piece.size();
+        }
+        return fits;
+    }
+
+    /// Errors: storage_full, sync_failed. Once it has failed it fails until the file is opened
+    /// again: systems forget the data that they could not write, and report success the next time.
+    [[nodiscard]] result<void> sync() noexcept {
+        if (read_only_) {
+            return {};
+        }
+        if (!sync_failed_ && data_ != nullptr && flush() == 0) {
+            return {};
+        }
+        const int code = sync_failed_ ? 0 : errno;
+        sync_failed_ = true;
+        return failure(detail::file_error(code, errc::sync_failed));
+    }
+
+    /// The bytes, aligned to a page of the system; they stay there when the object is moved.
+    [[nodiscard]] std::byte* data() noexcept { return data_; }
+    [[nodiscard]] const std::byte* data() const noexcept { return data_; }
+
+private:
+    mmap_storage(file_storage&& file, std::byte* data, bool read_only) noexcept
+        : file_(std::move(file)), data_(data), size_(file_.size()), read_only_(read_only) {}
+
+    [[nodiscard]] int flush() noexcept {
+        const int done = detail::uninterrupted(
+            [this] { return ::msync(data_, static_cast<std::size_t>(size_), MS_SYNC); });
+#if defined(F_FULLFSYNC)
+        // There, msync leaves the data in the drive's cache.
+        return done == 0 ? detail::sync_file(file_.native_handle()) : done;
+#else
+        return done;
+#endif
+    }
+
+    file_storage file_;
+    std::byte* data_ = nullptr;
+    address size_ = 0;
+    bool read_only_ = false;
+    bool sync_failed_ = false;
+};
+static_assert(memory_mapped_storage<mmap_storage> && gathering_storage<mmap_storage> &&
+              scattering_storage<mmap_storage>);
 
 } // namespace vmem
 
@@ -13926,6 +20950,14 @@ public:
         }
         return storage_.write_gathered(window_.offset + to, count, next);
     }
+    [[nodiscard]] constexpr result<void> read_scattered(address from, address count, auto& next)
+        requires scattering_storage<Storage>
+    {
+        if (!detail::lies_within(window_.size, from, count)) {
+            return failure(errc::out_of_range);
+        }
+        return storage_.read_scattered(window_.offset + from, count, next);
+    }
     [[nodiscard]] constexpr result<void> sync() { return storage_.sync(); }
     [[nodiscard]] constexpr result<void> erase(address at, address count)
         requires detail::has_storage_erase<Storage>
@@ -13963,69 +20995,6 @@ static_assert(storage<partition<storage_archetype>>);
 } // namespace vmem
 
 // ========================================================================================
-// vmem/storage/ram_storage.hpp
-#define VMEM_STORAGE_RAM_STORAGE_HPP
-
-namespace vmem {
-
-/// `Size` bytes of the processor's own address space, zero at first: for tests, and for memory that
-/// is addressable but slow or scarce in another way, such as PSRAM. The bytes are inside the
-/// object, so its place decides where they live; they end with it.
-///
-/// Every access is one copy, O(bytes); writes are durable at once, as far as RAM goes. Errors:
-/// out_of_range.
-template <address Size>
-class ram_storage {
-    static_assert(Size > 0, "ram_storage: needs at least one byte");
-
-public:
-    /// Bytes.
-    static constexpr address capacity = Size;
-
-    [[nodiscard]] constexpr address size() const noexcept { return Size; }
-
-    [[nodiscard]] result<void> read(address from, std::span<std::byte> out) noexcept {
-        const auto fits = detail::check_range(Size, from, out.size());
-        if (fits && !out.empty()) {
-            // Not memcpy: whoever has data() may pass a span of these very bytes.
-            std::memmove(out.data(), data() + from, out.size());
-        }
-        return fits;
-    }
-
-    [[nodiscard]] result<void> write(address to, std::span<const std::byte> in) noexcept {
-        const auto fits = detail::check_range(Size, to, in.size());
-        if (fits && !in.empty()) {
-            std::memmove(data() + to, in.data(), in.size());
-        }
-        return fits;
-    }
-
-    [[nodiscard]] result<void> write_gathered(address to, address count, auto& next) {
-        const auto fits = detail::check_range(Size, to, count);
-        for (auto piece = fits ? next() : std::span<const std::byte>(); !piece.empty();
-             piece = next()) {
-            std::memmove(data() + to, piece.data(), piece.size());
-            to += piece.size();
-        }
-        return fits;
-    }
-
-    [[nodiscard]] constexpr result<void> sync() noexcept { return {}; }
-
-    /// The bytes, aligned for every standard type.
-    [[nodiscard]] constexpr std::byte* data() noexcept { return bytes_.data(); }
-    [[nodiscard]] constexpr const std::byte* data() const noexcept { return bytes_.data(); }
-
-private:
-    alignas(std::max_align_t) std::array<std::byte, Size> bytes_{};
-};
-static_assert(memory_mapped_storage<ram_storage<1>> && fixed_size_storage<ram_storage<1>> &&
-              gathering_storage<ram_storage<1>>);
-
-} // namespace vmem
-
-// ========================================================================================
 // vmem/storage/storage_ref.hpp
 #define VMEM_STORAGE_STORAGE_REF_HPP
 
@@ -14056,6 +21025,12 @@ public:
     {
         return storage_->write_gathered(to, count, next);
     }
+    [[nodiscard]] constexpr result<void> read_scattered(address from, address count,
+                                                        auto& next) const
+        requires scattering_storage<Storage>
+    {
+        return storage_->read_scattered(from, count, next);
+    }
     [[nodiscard]] constexpr result<void> sync() const { return storage_->sync(); }
     [[nodiscard]] constexpr result<void> erase(address at, address count) const
         requires detail::has_storage_erase<Storage>
@@ -14075,6 +21050,110 @@ private:
     Storage* storage_;
 };
 static_assert(storage<storage_ref<storage_archetype>>);
+
+} // namespace vmem
+
+// ========================================================================================
+// vmem/storage/traced.hpp
+#define VMEM_STORAGE_TRACED_HPP
+
+namespace vmem {
+
+enum class storage_operation : std::uint8_t { read, write, sync, erase };
+
+/// What a `traced` storage has been asked, and how that went.
+struct storage_event {
+    storage_operation operation;
+    /// Where it starts, and bytes; 0 for a sync.
+    address at;
+    address count;
+    bool succeeded;
+};
+
+/// A storage that tells `Sink` of each operation, after it, and passes it on unchanged. A sink is
+/// called with a `storage_event`; it must not use the heap that is above.
+///
+/// It sees what reaches the storage: the misses of a heap, not its accesses. Those are what
+/// `recorded` sees. Accesses through `data()`, where the storage is memory-mapped, are no
+/// operations.
+template <class Storage, class Sink>
+class traced : public detail::adapted_capacity<Storage> {
+    static_assert((check_storage<Storage>(), true));
+    static_assert(std::invocable<Sink&, const storage_event&>,
+                  "traced: Sink must be callable with a storage_event");
+
+public:
+    static constexpr storage_geometry geometry = storage_traits<Storage>::geometry;
+
+    constexpr traced()
+        requires(std::default_initializable<Storage> && std::default_initializable<Sink>)
+    = default;
+    constexpr explicit traced(Storage storage, Sink sink = {})
+        : storage_(std::move(storage)), sink_(std::move(sink)) {}
+
+    /// Bytes.
+    [[nodiscard]] constexpr address size() const noexcept { return storage_.size(); }
+
+    [[nodiscard]] constexpr result<void> read(address from, std::span<std::byte> out) {
+        return tell(storage_operation::read, from, out.size(), storage_.read(from, out));
+    }
+    [[nodiscard]] constexpr result<void> write(address to, std::span<const std::byte> in) {
+        return tell(storage_operation::write, to, in.size(), storage_.write(to, in));
+    }
+    [[nodiscard]] constexpr result<void> read_scattered(address from, address count, auto& next)
+        requires scattering_storage<Storage>
+    {
+        return tell(storage_operation::read, from, count,
+                    storage_.read_scattered(from, count, next));
+    }
+    [[nodiscard]] constexpr result<void> write_gathered(address to, address count, auto& next)
+        requires gathering_storage<Storage>
+    {
+        return tell(storage_operation::write, to, count, storage_.write_gathered(to, count, next));
+    }
+    [[nodiscard]] constexpr result<void> sync() {
+        return tell(storage_operation::sync, 0, 0, storage_.sync());
+    }
+    [[nodiscard]] constexpr result<void> erase(address at, address count)
+        requires detail::has_storage_erase<Storage>
+    {
+        return tell(storage_operation::erase, at, count, storage_.erase(at, count));
+    }
+    [[nodiscard]] constexpr std::byte* data() noexcept
+        requires memory_mapped_storage<Storage>
+    {
+        return storage_.data();
+    }
+
+    [[nodiscard]] constexpr Sink& sink() noexcept { return sink_; }
+    /// The storage adapted; accesses to it are not told.
+    [[nodiscard]] constexpr Storage& inner() noexcept { return storage_; }
+    /// The storage adapted.
+    [[nodiscard]] constexpr const Storage& inner() const noexcept { return storage_; }
+
+private:
+    [[nodiscard]] constexpr result<void> tell(storage_operation operation, address at,
+                                              address count, result<void> done) {
+        sink_(storage_event{.operation = operation,
+                            .at = at,
+                            .count = count,
+                            .succeeded = static_cast<bool>(done)});
+        return done;
+    }
+
+    Storage storage_;
+    [[no_unique_address]] Sink sink_{};
+};
+
+namespace detail {
+
+struct no_sink {
+    constexpr void operator()(const storage_event&) const noexcept {}
+};
+
+} // namespace detail
+
+static_assert(storage<traced<storage_archetype, detail::no_sink>>);
 
 } // namespace vmem
 

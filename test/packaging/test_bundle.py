@@ -85,8 +85,7 @@ class ArduinoMacros(Case):
                                       (ROOT / "include" / name).read_text(encoding="utf-8"), re.MULTILINE)})
         standard = [f"#if __has_include({line.split()[1]})\n{line}\n#endif" for line in standard]
         source = self.scratch / "all.cpp"
-        # A function bit() is the library's own business: no header of another library calls it.
-        source.write_text("\n".join([*standard, "#include <Arduino.h>", "#undef bit",
+        source.write_text("\n".join([*standard, "#include <Arduino.h>",
                                      *(f"#include <{name}>" for name in names
                                        if name != "vmem/range_v3.hpp"), ""]), encoding="utf-8")
         for compiler in ("g++", clang()):

@@ -247,4 +247,32 @@ TEST_CASE("unique_vptr: destructors run once for each object, and never on garba
     CHECK(on.heap->allocation().value().blocks == 0);
 }
 
+TEST_CASE("unique_vptr: one object, and an array of one or of its bytes, are the same") {
+    object_heap<memory> on;
+    auto one = on.heap->make_unique<std::uint32_t>(0x01020304U).value();
+    const auto state = [&] { return on.heap->state_of(one.address().to_address()); };
+    CHECK(one.size() == 1);
+    const auto at = one.release();
+    auto array = on.heap->adopt(at, 1);
+    CHECK(array.size() == 1);
+    CHECK(array.get(0).value() == 0x01020304U);
+    CHECK(array.is_resident());
+    CHECK(array.set(0, 0x05060708U));
+    CHECK(array.flush());
+    auto bytes =
+        on.heap->adopt(vptr<std::uint8_t, memory>::from_address(array.release().to_address()),
+                       sizeof(std::uint32_t));
+    CHECK(bytes.is_resident());
+    CHECK_FALSE(bytes.is_dirty());
+    CHECK(bytes.set(0, 9));
+    CHECK(on.heap->dirty_bytes() == 12 + 1);
+    one = on.heap->adopt(vptr<std::uint32_t, memory>::from_address(bytes.release().to_address()));
+    CHECK(state().dirty);
+    std::uint32_t expected = 0x05060708;
+    reinterpret_cast<unsigned char*>(&expected)[0] = 9;
+    CHECK(one.get().value() == expected);
+    CHECK(one.unload());
+    CHECK(one.get().value() == expected);
+}
+
 } // namespace

@@ -79,17 +79,17 @@ struct bit_codes {
         return static_cast<unsigned>(leaf >> leaves_per_byte_shift) % group_bytes;
     }
     [[nodiscard]] static constexpr unsigned span_at(const group_image& in, address leaf) noexcept {
-        return (in[byte_of(leaf)] & bit(leaf)) != std::byte{0} ? 1 : 0;
+        return (in[byte_of(leaf)] & mask_of(leaf)) != std::byte{0} ? 1 : 0;
     }
     static constexpr void put(group_image& in, address leaf, unsigned) noexcept {
-        in[byte_of(leaf)] |= bit(leaf);
+        in[byte_of(leaf)] |= mask_of(leaf);
     }
     static constexpr void clear(group_image& in, address leaf, unsigned) noexcept {
-        in[byte_of(leaf)] &= ~bit(leaf);
+        in[byte_of(leaf)] &= ~mask_of(leaf);
     }
 
 private:
-    [[nodiscard]] static constexpr std::byte bit(address leaf) noexcept {
+    [[nodiscard]] static constexpr std::byte mask_of(address leaf) noexcept {
         return static_cast<std::byte>(1U << leaf % 8);
     }
 };

@@ -38,15 +38,15 @@ public:
 
     /// Whether a live block starts at `at`.
     [[nodiscard]] bool live(std::size_t at) const noexcept { return is_set(of(at).live, at); }
-    void set_live(std::size_t at) const noexcept { of(at).live |= bit(at); }
-    void clear_live(std::size_t at) const noexcept { of(at).live &= ~bit(at); }
+    void set_live(std::size_t at) const noexcept { of(at).live |= mask_of(at); }
+    void clear_live(std::size_t at) const noexcept { of(at).live &= ~mask_of(at); }
 
     /// Whether a free block ends right before `at`.
     [[nodiscard]] bool after_free(std::size_t at) const noexcept {
         return is_set(of(at).after_free, at);
     }
-    void set_after_free(std::size_t at) const noexcept { of(at).after_free |= bit(at); }
-    void clear_after_free(std::size_t at) const noexcept { of(at).after_free &= ~bit(at); }
+    void set_after_free(std::size_t at) const noexcept { of(at).after_free |= mask_of(at); }
+    void clear_after_free(std::size_t at) const noexcept { of(at).after_free &= ~mask_of(at); }
 
     /// The first granule from `at` on that has a flag. Precondition: there is one.
     [[nodiscard]] std::size_t next(std::size_t at) const noexcept {
@@ -60,7 +60,7 @@ public:
     }
 
 private:
-    [[nodiscard]] static constexpr std::uint32_t bit(std::size_t at) noexcept {
+    [[nodiscard]] static constexpr std::uint32_t mask_of(std::size_t at) noexcept {
         return std::uint32_t{1} << (at % per_group);
     }
     /// Shifted to the right, a flag is one instruction where a processor has one for that.

@@ -2,13 +2,41 @@
 #ifndef VMEM_DETAIL_BOUND_RESIDENCY_HPP
 #define VMEM_DETAIL_BOUND_RESIDENCY_HPP
 
+#include <vmem/config.hpp>
+#include <vmem/detail/headed_storage.hpp>
+#include <vmem/detail/unit_io.hpp>
+#include <vmem/persist/journal_storage.hpp>
+#include <vmem/persist/superblock.hpp>
 #include <vmem/policies.hpp>
 #include <vmem/residency/concept.hpp>
 
+#include <bit>
 #include <cstddef>
 #include <type_traits>
 
 namespace vmem::detail {
+
+/// What `journal_storage` is made of.
+template <std::size_t JournalBytes, std::size_t BlockBytes, std::size_t FilterBits,
+          std::size_t Roots>
+struct journal_shape {
+    static constexpr std::size_t journal_bytes = JournalBytes;
+    static constexpr std::size_t block_bytes = BlockBytes;
+    static constexpr std::size_t filter_bits = FilterBits;
+    static constexpr std::size_t roots = Roots;
+};
+
+/// A residency over a journal. Nothing has to be durable before its commit, so a sync is nothing,
+/// for the allocator too.
+template <class Residency>
+class committed_residency : public Residency {
+public:
+    using Residency::Residency;
+
+    [[nodiscard]] result<void> sync() noexcept { return {}; }
+    /// Hands every change to the journal.
+    [[nodiscard]] result<void> write_out() { return Residency::sync(); }
+};
 
 /// A residency for a storage, and what the policies say of it.
 template <class Residency, class Storage, class... Policies>
@@ -17,22 +45,76 @@ struct bound_residency {
     static constexpr bool counts = policy<statistics_policy, statistics<false>, Policies...>::value;
     static constexpr std::size_t limit =
         policy<dirty_policy, dirty_limit<static_cast<std::size_t>(-1)>, Policies...>::value;
+    using durability_type = typename policy<durability_policy, durability<none>, Policies...>::type;
+    static constexpr bool has_journal = is_journaled<durability_type>;
+    static constexpr std::size_t root_count =
+        policy<roots_policy, roots<(has_journal ? 4 : 0)>, Policies...>::value;
 
-    template <class R>
+    template <class R, class S>
     static auto bind() {
         if constexpr (requires {
-                          typename R::template bind_limited<Storage, address_type, counts, limit>;
+                          typename R::template bind_limited<S, address_type, counts, limit>;
                       }) {
             return std::type_identity<
-                typename R::template bind_limited<Storage, address_type, counts, limit>>{};
+                typename R::template bind_limited<S, address_type, counts, limit>>{};
         } else {
             static_assert(policy_count<dirty_policy, Policies...> == 0 &&
                               policy_count<persisted_policy, Policies...> == 0,
                           "heap: dirty_limit<> and on_persisted<> need resident_objects<>");
-            return std::type_identity<typename R::template bind<Storage, address_type, counts>>{};
+            return std::type_identity<typename R::template bind<S, address_type, counts>>{};
         }
     }
-    using type = typename decltype(bind<Residency>())::type;
+    using plain = typename decltype(bind<Residency, Storage>())::type;
+
+    static_assert(!std::is_same_v<durability_type, on_persist> || object_residency<plain>,
+                  "heap: durability<on_persist> needs resident_objects<>");
+    static_assert(
+        !has_journal || policy_count<persisted_policy, Policies...> == 0,
+        "heap: with durability<journaled<...>> there is no persist, and no on_persisted<>");
+
+    /// Where the storage is to be aligned as the residency expects it (bytes).
+    static constexpr std::size_t alignment = [] {
+        if constexpr (object_residency<plain>) {
+            return std::size_t{64};
+        } else {
+            return lesser(plain::page_size, 4096);
+        }
+    }();
+
+    template <class Mode>
+    static auto wrap() {
+        if constexpr (has_journal) {
+            constexpr std::size_t block = Mode::block_bytes != 0    ? Mode::block_bytes
+                                          : object_residency<plain> ? 256
+                                                                    : alignment;
+            constexpr std::size_t bits = [] {
+                if constexpr (Mode::filter_bits != 0) {
+                    return Mode::filter_bits;
+                } else if constexpr (fixed_size_storage<Storage>) {
+                    return std::bit_ceil(static_cast<std::size_t>(Storage::capacity / block) | 8);
+                } else {
+                    return std::size_t{4096};
+                }
+            }();
+            using shape = journal_shape<Mode::journal_bytes, block, bits, root_count>;
+            return std::type_identity<journal_storage<Storage, shape>>{};
+        } else if constexpr (root_count != 0) {
+            constexpr std::size_t head = align_up(
+                sizeof(superblock) + root_count * sizeof(root_entry), access_unit<Storage>);
+            return std::type_identity<headed_storage<Storage, align_up(2 * head, alignment)>>{};
+        } else {
+            return std::type_identity<Storage>{};
+        }
+    }
+    using storage_type = typename decltype(wrap<durability_type>())::type;
+
+    template <class R>
+    static auto over() {
+        using bound = typename decltype(bind<R, storage_type>())::type;
+        return std::type_identity<
+            std::conditional_t<has_journal, committed_residency<bound>, bound>>{};
+    }
+    using type = typename decltype(over<Residency>())::type;
 };
 
 /// What the allocator of a heap keeps its state on: the residency, unless that has a way past it.

@@ -55,7 +55,7 @@ public:
     void set_live(std::size_t at, unsigned order) const noexcept {
         group& flags = of(at);
         if (order < word_order) [[likely]] {
-            flags.live |= bit(at);
+            flags.live |= mask_of(at);
         } else {
             flags.pair |= large_mark | word{order} << large_shift;
         }
@@ -63,18 +63,18 @@ public:
     void clear_live(std::size_t at, unsigned order) const noexcept {
         group& flags = of(at);
         if (order < word_order) [[likely]] {
-            flags.live &= ~bit(at);
+            flags.live &= ~mask_of(at);
         } else {
             flags.pair &= large_mark - 1;
         }
     }
 
     [[nodiscard]] bool pair(std::size_t right) const noexcept {
-        return (of(right).pair & bit(right)) != 0;
+        return (of(right).pair & mask_of(right)) != 0;
     }
     /// What the flag then is.
     bool toggle_pair(std::size_t right) const noexcept {
-        return ((of(right).pair ^= bit(right)) & bit(right)) != 0;
+        return ((of(right).pair ^= mask_of(right)) & mask_of(right)) != 0;
     }
 
     /// Whether `at` is where a live block of that order starts. Precondition: it is a multiple of
@@ -86,9 +86,9 @@ public:
             return large_order(flags) == order;
         }
         const std::size_t size = std::size_t{1} << order;
-        const word within = bit(size) - 1;
+        const word within = mask_of(size) - 1;
         // The pair flag of its first granule is about this block and its buddy to the left.
-        const word seen = (flags.live | (flags.pair & ~bit(at))) >> (at % digits);
+        const word seen = (flags.live | (flags.pair & ~mask_of(at))) >> (at % digits);
         const bool divided = (seen >> size & within) != 0;
         return (seen & within) == 1 && ((at & size) != 0 || divided || at + 2 * size > end_);
     }
@@ -122,7 +122,7 @@ public:
     }
 
 private:
-    [[nodiscard]] static constexpr word bit(std::size_t at) noexcept {
+    [[nodiscard]] static constexpr word mask_of(std::size_t at) noexcept {
         return word{1} << (at % digits);
     }
     [[nodiscard]] group& of(std::size_t at) const noexcept {

@@ -19,9 +19,30 @@
 
 namespace vmem::detail {
 
-/// What a `Heap` has more if its residency keeps whole objects; without one, nothing.
+/// What a `Heap` has more if its residency keeps whole objects; without one, only what containers
+/// need of every heap.
 template <class Heap, class Residency, class PersistHandler>
 class object_heap {
+public:
+    /// What `use(T*)` returns, if the `T` at `at` is resident in one piece, else what `otherwise()`
+    /// returns. For containers.
+    template <class T, class Use, class Otherwise>
+    [[nodiscard, gnu::always_inline]] auto use_resident(typename Residency::address_type at,
+                                                        Use use, Otherwise otherwise) {
+        Heap& self = static_cast<Heap&>(*this);
+        {
+            const auto guard = self.lock();
+            typename Residency::place where;
+            if (self.residency_.template find<sizeof(T), alignof(T)>(at, where)) [[likely]] {
+                if constexpr (!std::is_const_v<T>) {
+                    self.residency_.mark_dirty(where, sizeof(T));
+                }
+                return use(reinterpret_cast<T*>(self.residency_.use(where)));
+            }
+        }
+        return otherwise();
+    }
+
 protected:
     void note_granted() noexcept {}
 };
@@ -30,7 +51,7 @@ template <class Heap, class Residency, class PersistHandler>
     requires object_residency<Residency>
 class object_heap<Heap, Residency, PersistHandler> {
 public:
-    /// See `object_images`.
+    /// See `object_ram`.
     static constexpr auto worst_case_persist = Residency::worst_case_persist;
     static constexpr auto worst_case_access = Residency::worst_case_access;
 
@@ -131,6 +152,37 @@ public:
     [[nodiscard]] object_state state_of(typename Residency::address_type at) {
         const auto guard = self().section();
         return self().residency_.state_of(at);
+    }
+
+    // For containers.
+
+    /// What `use(T*)` returns, if the `T` at `at` can be used without further ado, else what
+    /// `otherwise()` returns. Where it is, is found soonest if `slot` is where what lies beside it
+    /// was last, in a piece of `Whole` bytes; `slot` may be any that there is.
+    template <class T, std::size_t Whole, class Slot, class Use, class Otherwise>
+    [[nodiscard, gnu::always_inline]] auto use_near(Slot& slot, typename Residency::address_type at,
+                                                    Use use, Otherwise otherwise) {
+        {
+            const auto guard = self().lock();
+            auto& residency = self().residency_;
+            typename Residency::place where;
+            constexpr access how = std::is_const_v<T> ? access::read : access::write;
+            if (residency.template find_near<sizeof(T), alignof(T), Whole, how>(at, slot, where))
+                [[likely]] {
+                return use(reinterpret_cast<T*>(residency.use(where)));
+            }
+        }
+        return otherwise();
+    }
+    /// See `object_cache`; then `slot` is where it is.
+    template <class Slot>
+    [[nodiscard]] result<pinned_bytes> pin_part(typename Residency::address_type at,
+                                                std::size_t count, object_part part, access how,
+                                                bool load, Slot& slot) {
+        const auto guard = self().section();
+        const auto held = self().residency_.pin_part(at, count, part, how, load);
+        slot = held ? static_cast<Slot>(held->slot) : slot;
+        return held;
     }
 
 protected:

@@ -3,6 +3,8 @@
 #define VMEM_DETAIL_PAGER_HPP
 
 #include <vmem/config.hpp>
+#include <vmem/detail/page_run.hpp>
+#include <vmem/detail/run_mover.hpp>
 #include <vmem/residency/concept.hpp>
 #include <vmem/residency/frame_table.hpp>
 #include <vmem/result.hpp>
@@ -18,13 +20,20 @@ namespace vmem::detail {
 /// The lower half of `page_cache`: brings pages of a storage into frames, chooses which leave, and
 /// writes back what changed of them. It moves whole pages; what programs ask for is the business of
 /// the upper half.
+///
+/// With `MostPages` above 1 it reads ahead and writes behind: a page that comes in after its
+/// predecessors brings its successors along, and a page that is written back takes its changed
+/// neighbours with it, each in one storage operation of at most that many pages.
 template <class Storage, class Address, std::size_t PageSize, std::size_t Frames,
-          template <std::size_t> class Eviction, class Translation, bool Statistics>
+          template <std::size_t> class Eviction, class Translation, bool Statistics,
+          std::size_t MostPages = 1>
 class pager {
     static_assert((check_storage<Storage>(), true));
 
     using traits = storage_traits<Storage>;
 
+    static_assert(MostPages == 1 || (MostPages >= 2 && MostPages <= Frames / 2),
+                  "sequential: at least 2 pages at a time, and at most half of the frames");
     static_assert(PageSize % traits::read_size == 0 && PageSize % traits::write_size == 0,
                   "paged: PageSize must be a multiple of the storage's read_size and write_size");
 
@@ -44,7 +53,7 @@ public:
     = default;
     constexpr explicit pager(Storage storage) noexcept(
         std::is_nothrow_move_constructible_v<Storage>)
-        : storage_(std::move(storage)) {}
+        : transfer_(std::move(storage)) {}
 
     /// Drops every RAM copy, unsaved ones too, and from now on serves the addresses below `end`,
     /// rounded down to whole pages. Errors: too_large if `end` does not fit `Address` or the
@@ -80,8 +89,8 @@ public:
     /// End of the addresses served (bytes); 0 before `start`.
     [[nodiscard]] constexpr address size() const noexcept { return end_; }
 
-    [[nodiscard]] constexpr Storage& storage() noexcept { return storage_; }
-    [[nodiscard]] constexpr const Storage& storage() const noexcept { return storage_; }
+    [[nodiscard]] constexpr Storage& storage() noexcept { return transfer_.storage(); }
+    [[nodiscard]] constexpr const Storage& storage() const noexcept { return transfer_.storage(); }
 
     /// The hot path; see `frame_table::find`.
     template <std::size_t Size, std::size_t Align>
@@ -124,7 +133,7 @@ public:
         if (const auto flushed = flush(); !flushed) {
             return flushed;
         }
-        return storage_.sync();
+        return storage().sync();
     }
 
     /// What is known of page number `page`. O(Frames).
@@ -137,12 +146,12 @@ public:
     [[nodiscard]] constexpr paging_statistics statistics() const noexcept
         requires Statistics
     {
-        return statistics_;
+        return transfer_.statistics();
     }
     constexpr void reset_statistics() noexcept
         requires Statistics
     {
-        statistics_ = {};
+        transfer_.statistics() = {};
     }
 
     /// Why `[at, at + count)` cannot be accessed: not_open before `start`, null_pointer in the
@@ -182,22 +191,31 @@ protected:
 
     /// Brings in a page that is not resident.
     [[nodiscard, gnu::noinline]] result<std::size_t> fault(std::size_t page, bool load) noexcept {
+        if constexpr (MostPages > 1) {
+            if (const std::size_t frame = load ? bring_run(page) : Frames; frame != Frames) {
+                return frame;
+            }
+        }
         const auto frame = make_room();
         if (!frame) {
             return frame;
         }
         if (load) {
-            if (const auto loaded = storage_.read(table::address_of(page), frames_.bytes(*frame));
+            if (const auto loaded = transfer_.load(table::address_of(page), frames_.bytes(*frame));
                 !loaded) {
                 return failure(loaded.error());
-            }
-            if constexpr (Statistics) {
-                ++statistics_.page_ins;
-                statistics_.bytes_read += PageSize;
             }
         }
         frames_.insert(page, *frame);
         return frame;
+    }
+
+    /// Brings in `page`, which is not resident, and some after it. Its frame; or `Frames` if it
+    /// follows no run, or something failed: then it is to be treated like any other page.
+    [[nodiscard]] std::size_t bring_run(std::size_t page) noexcept {
+        mover pages(frames_, transfer_);
+        const std::size_t count = pages.length(page, table::page_of(end_));
+        return count < 2 ? Frames : pages.bring(page, count, [this] { return make_room(); });
     }
 
     /// An empty frame: one never used, or the victim's.
@@ -220,6 +238,18 @@ protected:
         return frame;
     }
 
+    /// Empties a frame that is not pinned, and saves what it holds.
+    [[nodiscard]] result<void> evict(std::size_t frame) noexcept {
+        if (!frames_.holds_page(frame)) {
+            return {};
+        }
+        const auto saved = write_back(frame);
+        if (saved) {
+            frames_.remove(frame);
+        }
+        return saved;
+    }
+
     /// Writes the dirty range of a frame, rounded out to the storage's write_size. A pinned page
     /// stays dirty: its holder may go on writing.
     [[nodiscard]] result<void> write_back(std::size_t frame) noexcept {
@@ -227,14 +257,15 @@ protected:
             return {};
         }
         const auto [begin, end] = frames_.dirty().rounded(frame, traits::write_size);
+        if constexpr (MostPages > 1) {
+            if (mover(frames_, transfer_).write(frame, begin, end)) {
+                return {};
+            }
+        }
         const auto changed = frames_.bytes(frame).subspan(begin, end - begin);
-        if (const auto written = storage_.write(frames_.page_address(frame) + begin, changed);
+        if (const auto written = transfer_.save(frames_.page_address(frame) + begin, changed);
             !written) {
             return written;
-        }
-        if constexpr (Statistics) {
-            ++statistics_.write_backs;
-            statistics_.bytes_written += changed.size();
         }
         if (frames_.pins(frame) == 0) {
             frames_.mark_clean(frame);
@@ -244,18 +275,21 @@ protected:
 
     [[gnu::always_inline]] void count_access() noexcept {
         if constexpr (Statistics) {
-            ++statistics_.accesses;
+            ++transfer_.statistics().accesses;
         }
     }
 
     table frames_;
 
 private:
-    struct nothing {};
-
     address end_ = 0;
-    [[no_unique_address]] Storage storage_;
-    [[no_unique_address]] std::conditional_t<Statistics, paging_statistics, nothing> statistics_;
+
+protected:
+    using transfer = page_transfer<Storage, PageSize, Statistics>;
+    [[no_unique_address]] transfer transfer_;
+
+private:
+    using mover = run_mover<table, transfer, PageSize, Frames, MostPages>;
 };
 
 } // namespace vmem::detail

@@ -34,7 +34,8 @@ public:
     /// Forgets all blocks, whatever the RAM held.
     void reset() noexcept {
         ::new (static_cast<void*>(&held_.allocator)) Allocator(std::span<std::byte>(bytes_));
-        largest_ = held_.allocator.largest_free();
+        // The size of all of it may be more than a slot can tell.
+        largest_ = detail::lesser(held_.allocator.largest_free(), Bytes - 1);
         used_ = 0;
         first_ = next_ = 0;
         if (const auto all = held_.allocator.allocate(largest_)) {
@@ -49,7 +50,7 @@ public:
     [[nodiscard]] const std::byte* at(std::size_t place) const noexcept {
         return bytes_.data() + place * unit;
     }
-    /// Of the largest block that an empty arena has room for (bytes).
+    /// Of the largest block that an empty arena has room for, less than all of it (bytes).
     [[nodiscard]] std::size_t largest() const noexcept { return largest_; }
     /// Bytes in all blocks.
     [[nodiscard]] std::size_t used() const noexcept { return used_; }

@@ -5,7 +5,7 @@
 #include <vmem/config.hpp>
 #include <vmem/persist/critical_section.hpp>
 #include <vmem/residency/concept.hpp>
-#include <vmem/residency/object_access.hpp>
+#include <vmem/residency/object_views.hpp>
 #include <vmem/result.hpp>
 #include <vmem/storage/concept.hpp>
 
@@ -20,45 +20,43 @@
 
 namespace vmem {
 
-/// A write-back cache of objects over a storage, and itself a storage. An object is whatever starts
-/// at an address and is asked for in one piece: all of it is resident, or nothing.
+/// A write-back cache of objects over a storage, and itself a storage: what `heap<>` takes for its
+/// residency. An object is whatever starts at an address and is asked for in one piece: all of it
+/// is resident, or nothing.
 ///
-/// For whoever has no more than an address (see `object_access` for all others): what starts there
-/// and is resident is found in O(1), as is what lies within the object used last; anything else
-/// takes O(MaxObjects). What is not resident comes in as a *view* of the bytes that were asked for,
-/// which makes way as soon as somebody asks for more, or for other bytes that overlap it. Long
-/// transfers go past RAM. An access costs at most `worst_case_access`.
+/// For whoever has no more than an address; see `object_access` for all others, and `object_views`
+/// for what that costs. Long transfers go past RAM. An access costs at most `worst_case_access`.
 template <class Storage, class Address, class Shape, std::size_t DirtyLimit, bool Statistics>
-class object_cache : public object_access<Storage, Address, Shape, DirtyLimit, Statistics> {
-    using base = object_access<Storage, Address, Shape, DirtyLimit, Statistics>;
-    using base::bring;
-    using base::clear;
+class object_cache : public object_views<Storage, Address, Shape, DirtyLimit, Statistics> {
+    using base = object_views<Storage, Address, Shape, DirtyLimit, Statistics>;
     using base::critical_;
     using base::drop;
     using base::end_;
+    using base::for_each_resident;
     using base::hold;
-    using base::is_pinned;
+    using base::hold_found;
+    using base::locate;
+    using base::locate_short;
     using base::mark;
     using base::none;
     using base::ram_;
     using base::raw;
     using base::raw_at;
     using base::touch;
+    using base::view;
+    using typename base::byte_range;
     using typename base::table_type;
 
 public:
     using storage_type = Storage;
     using address_type = Address;
     using base::check;
+    using base::page_size;
     using base::reserved;
     using base::unpin;
     using base::unpinned_frames;
     using typename base::place;
 
-    /// The most that a plain pointer sees in one piece (bytes): a quarter of the arena, if so much
-    /// may be unsaved.
-    static constexpr std::size_t page_size = std::bit_floor(
-        detail::lesser(Shape::arena_bytes / 4, base::dirty_limit - base::slot_bytes));
     static constexpr std::size_t frame_count = Shape::max_objects;
     static constexpr std::size_t arena_bytes = Shape::arena_bytes;
 
@@ -114,12 +112,13 @@ public:
     /// The same, if the bytes are unsaved already and may change without further ado.
     template <std::size_t Size, std::size_t Align>
     [[nodiscard, gnu::always_inline]] bool find_unsaved(Address at, place& where) const noexcept {
-        if (!find<Size, Align>(at, where)) {
-            return false;
-        }
-        const auto& object = ram_.table[where.frame];
-        return (table_type::granules(object.size, where.offset, Size) & ~unsigned{object.dirty}) ==
-               0;
+        return find<Size, Align>(at, where) && ram_.table.is_unsaved(where, Size);
+    }
+    /// Both for whoever remembers the slot; see `object_table::find_near`.
+    template <std::size_t Size, std::size_t Align, std::size_t Whole, access How, class Slot>
+    [[nodiscard, gnu::always_inline]] bool find_near(Address at, Slot& slot,
+                                                     place& where) const noexcept {
+        return ram_.table.template find_near<Size, Align, Whole, How>(at, slot, where);
     }
     [[nodiscard, gnu::always_inline]] std::byte* use(place where) noexcept {
         touch(where.frame);
@@ -151,11 +150,25 @@ public:
         const std::size_t run = detail::lesser(page_size - at % page_size, end_ - at) / unit;
         const std::size_t size = detail::lesser(count, run == 0 ? 1 : run) * unit;
         const critical_guard guard(critical_);
-        const auto found = locate(static_cast<Address>(at), size, true, unit);
-        if (!found) {
-            return failure(found.error());
+        const byte_range bytes{.at = static_cast<Address>(at), .size = size};
+        return hold_found(locate(bytes, bytes, true, unit), size, how);
+    }
+    /// Pins `part` of the `count` bytes at `at`, which are used one part after the other: if it is
+    /// not resident all of them come in as one view, and are not read unless `load` says that one
+    /// of them matters. Errors: as `pin`.
+    [[nodiscard]] result<pinned_bytes> pin_part(address at, std::size_t count, object_part part,
+                                                access how, bool load) noexcept {
+        if (const auto valid = check(at, count); !valid) {
+            return failure(valid.error());
         }
-        return hold(found->where, size, how, 0);
+        if (count > page_size) {
+            return failure(errc::too_large);
+        }
+        const critical_guard guard(critical_);
+        const byte_range wanted{.at = static_cast<Address>(at + part.offset), .size = part.size};
+        return hold_found(
+            locate(wanted, {.at = static_cast<Address>(at), .size = count}, load, part.size),
+            part.size, how);
     }
 
     /// Copies bytes out. Errors: those of `check`, the storage's.
@@ -254,59 +267,6 @@ public:
     }
 
 private:
-    struct found_bytes {
-        place where;
-        /// Brought in just now.
-        bool fresh;
-    };
-
-    [[nodiscard]] result<std::size_t> view(Address at, std::size_t size, bool load) noexcept {
-        const auto cleared = clear(at, size);
-        return cleared ? bring(at, size, load, table_type::view) : failure(cleared.error());
-    }
-    /// Where bytes are, whatever they belong to; in RAM as well aligned as a type of `unit` bytes
-    /// can need it.
-    [[nodiscard]] result<found_bytes> locate(Address at, std::size_t size, bool load,
-                                             std::size_t unit = 1) noexcept {
-        const std::size_t slot = ram_.table.containing(at, size);
-        const std::size_t start = ram_.table[slot].address;
-        if (slot != none && start % detail::lesser(unit & (0 - unit), default_alignment) == 0) {
-            touch(slot);
-            const std::size_t offset = std::size_t{at} - start;
-            return found_bytes{.where = {.frame = slot, .offset = offset}, .fresh = false};
-        }
-        const auto brought = view(at, size, load);
-        if (!brought) {
-            return failure(brought.error());
-        }
-        return found_bytes{.where = {.frame = *brought, .offset = 0}, .fresh = true};
-    }
-    /// The same, but not_contiguous if there are too many of them to become resident for one
-    /// access, or there is no room.
-    [[nodiscard]] result<found_bytes> locate_short(Address at, std::size_t size,
-                                                   bool load) noexcept {
-        if (size > page_size / 4 && ram_.table.containing(at, size) == none) {
-            return failure(errc::not_contiguous);
-        }
-        const auto found = locate(at, size, load);
-        return found || (found.error() != errc::pinned && found.error() != errc::no_free_frame)
-                   ? found
-                   : failure(errc::not_contiguous);
-    }
-
-    /// Calls `visit(raw, i, n)` for the resident bytes `[at + i, at + i + n)` among `[at, at +
-    /// count)`.
-    template <class Visit>
-    void for_each_resident(address at, std::size_t count, Visit visit) noexcept {
-        for (std::size_t slot = 0; (slot = ram_.table.overlapping(at, count, slot)) != none;
-             ++slot) {
-            const address start = ram_.table[slot].address;
-            const address begin = start < at ? at : start;
-            const address end = detail::lesser(at + count, start + ram_.table[slot].size);
-            visit(raw(slot) + (begin - start), begin - at, end - begin);
-        }
-    }
-
     medium_type medium_{*this};
 };
 

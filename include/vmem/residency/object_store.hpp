@@ -3,6 +3,7 @@
 #define VMEM_RESIDENCY_OBJECT_STORE_HPP
 
 #include <vmem/config.hpp>
+#include <vmem/eviction/concept.hpp>
 #include <vmem/residency/concept.hpp>
 #include <vmem/residency/object_images.hpp>
 #include <vmem/result.hpp>
@@ -27,6 +28,7 @@ public:
     static constexpr std::size_t most_moved = 8192;
 
 protected:
+    using policy_type = typename Shape::template eviction<Shape::max_objects>;
     using base::none;
     using base::ram_;
     using base::raw;
@@ -63,11 +65,14 @@ protected:
         ram_.table.insert(at, size, *place);
         ram_.table[slot].pins = flags;
         ram_.views += flags != 0 ? 1 : 0;
-        if (ranked) {
+        if (ranked && !remembers_keys<policy_type>) {
             ram_.policy.on_access(slot);
-        } else {
-            ram_.policy.on_insert(slot);
+            return slot;
         }
+        if (ranked) {
+            ram_.policy.on_remove(slot);
+        }
+        insert_with_key(ram_.policy, slot, at);
         return slot;
     }
 

@@ -4,7 +4,9 @@
 
 #include <vmem/allocator/concept.hpp>
 #include <vmem/config.hpp>
-#include <vmem/residency/translation.hpp>
+#include <vmem/residency/concept.hpp>
+#include <vmem/residency/object_map.hpp>
+#include <vmem/residency/object_slot.hpp>
 
 #include <array>
 #include <bit>
@@ -20,37 +22,24 @@ struct object_place {
     std::size_t offset;
 };
 
-/// What is known of one resident object; a persist saves it as it is.
-template <class Address, std::size_t ArenaBytes, std::size_t MaxObjects>
-struct object_slot {
-    /// 0 in a free slot.
-    Address address;
-    /// Bytes; 0 in a free slot.
-    detail::smallest_uint<ArenaBytes - 1> size;
-    /// Units of `default_alignment` bytes from the start of the arena; in a free slot, the next
-    /// free one.
-    detail::smallest_uint<(
-        ArenaBytes / default_alignment > MaxObjects ? ArenaBytes / default_alignment : MaxObjects)>
-        place;
-    /// See `object_table`.
-    std::uint16_t pins;
-    /// A bit for each granule that is unsaved.
-    std::uint16_t dirty;
-};
-
 /// The slots of the resident objects: which object is in which, where in the arena it lies, how
 /// often it is pinned, and which parts of it are unsaved.
 ///
 /// Looking up an address costs O(1), by an open-addressing map from addresses to slots. Of each
-/// object 16 granules are told apart, each a power of two of bytes, so that what was changed is
-/// known to a sixteenth of its size or better.
+/// object up to 16 granules are told apart, each a power of two of bytes, so that what was changed
+/// is known to an eighth of its size or better; 12 with arenas of more than 64 KiB, to a sixth.
+///
+/// RAM: 16 bytes per object at most, with 32-bit addresses and an arena of less than 1 MiB (512 KiB
+/// where `default_alignment` is 8); 4 more beyond that.
 template <class Address, std::size_t ArenaBytes, std::size_t MaxObjects>
-class object_table {
+class object_table : public object_granules<object_slot<Address, ArenaBytes, MaxObjects>> {
     static_assert(sizeof(Address) <= sizeof(std::size_t),
                   "resident_objects: address_bits<> is wider than std::size_t");
 
 public:
     using slot_type = object_slot<Address, ArenaBytes, MaxObjects>;
+    using object_granules<slot_type>::granules;
+    using object_granules<slot_type>::granule_shift;
     using place = object_place;
     static constexpr std::size_t none = MaxObjects;
 
@@ -69,6 +58,9 @@ public:
     static constexpr std::uint16_t exclusive = 0x8000;
 
     constexpr object_table() noexcept {
+        static_assert(sizeof(slot_type) > 12 || MaxObjects > 65535 ||
+                          sizeof(object_table) <= 16 * (MaxObjects < 7 ? 7 : MaxObjects),
+                      "resident_objects: more than 16 bytes for each object");
         slots_[none].pins = exclusive;
         for (std::size_t slot = MaxObjects; slot != 0; --slot) {
             put_free(slot - 1, 0);
@@ -86,19 +78,46 @@ public:
     /// last. O(1); may miss what `search` and `containing` find.
     template <std::size_t Size, std::size_t Align>
     [[nodiscard, gnu::always_inline]] bool find(Address at, place& where) const noexcept {
-        where.frame = map_.guess(key(at));
+        where.frame = map_.guess(at);
         where.offset = 0;
         if (slots_[where.frame].address != at) {
             const std::size_t recent = recent_;
             where.frame = recent;
             where.offset = std::size_t{at} - slots_[recent].address;
         }
-        const std::size_t size = slots_[where.frame].size;
-        return where.offset < size && Size <= size - where.offset &&
-               ((std::size_t{at} | where.offset) & (Align - 1)) == 0;
+        return reaches<Size, Align>(at, where);
+    }
+    /// The same for whoever uses the parts of `Size` bytes of an object one after the other, and
+    /// remembers its slot, which `slot` is from then on. Soonest if the object has `Whole` bytes.
+    /// For `access::write`, those parts alone that are unsaved already.
+    template <std::size_t Size, std::size_t Align, std::size_t Whole, access How, class Slot>
+    [[nodiscard, gnu::always_inline]] bool find_near(Address at, Slot& slot,
+                                                     place& where) const noexcept {
+        where.frame = slot;
+        where.offset = std::size_t{at} - slots_[where.frame].address;
+        if (where.offset >= slots_[where.frame].size) [[unlikely]] {
+            where.frame = map_.guess(at);
+            where.offset = std::size_t{at} - slots_[where.frame].address;
+            slot = static_cast<Slot>(where.frame);
+        }
+        if constexpr (Whole % Size == 0 && Size % Align == 0) {
+            if (slots_[where.frame].size == Whole && where.offset < Whole &&
+                where.offset % Size == 0) [[likely]] {
+                constexpr std::size_t granule = std::size_t{1} << granule_shift(Whole);
+                if constexpr (How == access::read) {
+                    return true;
+                } else if constexpr (Size % granule == 0) {
+                    constexpr unsigned all = granules(Whole, 0, Whole);
+                    constexpr unsigned part = granules(Whole, 0, Size);
+                    const unsigned dirty = slots_[where.frame].dirty;
+                    return dirty == all || (~(dirty >> where.offset / granule) & part) == 0;
+                }
+            }
+        }
+        return reaches<Size, Align>(at, where) && (How == access::read || is_unsaved(where, Size));
     }
     /// The slot of the object that starts at `at`, or `none`. O(1) expected.
-    [[nodiscard]] std::size_t search(Address at) noexcept { return map_.search(key(at), key_of()); }
+    [[nodiscard]] std::size_t search(Address at) noexcept { return map_.search(at, address_of()); }
     /// The slot of an object that holds all of `[at, at + count)`, or `none`. O(MaxObjects).
     [[nodiscard]] std::size_t containing(Address at, std::size_t count) noexcept {
         const auto holds = [&](std::size_t slot) {
@@ -135,16 +154,16 @@ public:
     void insert(Address at, std::size_t size, std::size_t unit) noexcept {
         const std::size_t slot = free_;
         free_ = static_cast<index>(slots_[slot].place);
-        slots_[slot] = {.address = at,
-                        .size = static_cast<decltype(slot_type::size)>(size),
-                        .place = static_cast<decltype(slot_type::place)>(unit),
-                        .pins = 0,
-                        .dirty = 0};
+        auto& object = slots_[slot];
+        object = {};
+        object.address = at;
+        object.set_size(size);
+        object.place = static_cast<decltype(slot_type::place)>(unit);
         enlist(slot);
     }
     /// Precondition: `slot` holds an object. `state` is what `pins` shows until the next `insert`.
     void remove(std::size_t slot, std::uint16_t state) noexcept {
-        map_.erase(key(slots_[slot].address), slot, key_of());
+        map_.erase(slot, address_of());
         held_[slot / 8] = static_cast<std::uint8_t>(held_[slot / 8] & ~(1U << slot % 8));
         put_free(slot, state);
     }
@@ -158,26 +177,11 @@ public:
         }
     }
 
-    /// The granules that `[first, first + count)` of an object of `size` bytes touches.
-    /// Precondition: that is within it, and `count` is not 0.
-    [[nodiscard, gnu::always_inline]] static constexpr unsigned
-    granules(std::size_t size, std::size_t first, std::size_t count) noexcept {
-        const unsigned shift = granule_shift(size);
-        // There are no more than 16: no shift goes too far, whatever the caller got wrong.
-        const std::size_t begin = (first >> shift) % 16;
-        const std::size_t end = ((first + count - 1) >> shift) % 16;
-        return (2U << end) - (1U << begin);
-    }
-    /// What it costs to have some granules of such an object unsaved: their bytes and the slot.
-    [[nodiscard]] static constexpr std::size_t cost(std::size_t size, unsigned granules) noexcept {
-        if (granules == 0) {
-            return 0;
-        }
-        const unsigned shift = granule_shift(size);
-        const std::size_t last = (size - 1) >> shift;
-        const std::size_t beyond = ((last + 1) << shift) - size;
-        return sizeof(slot_type) + (static_cast<std::size_t>(std::popcount(granules)) << shift) -
-               ((granules >> last & 1) != 0 ? beyond : 0);
+    /// Whether all of some bytes of an object are unsaved.
+    [[nodiscard, gnu::always_inline]] bool is_unsaved(place where,
+                                                      std::size_t count) const noexcept {
+        const slot_type& object = slots_[where.frame];
+        return (granules(object.size, where.offset, count) & ~unsigned{object.dirty}) == 0;
     }
     struct range {
         std::size_t begin;
@@ -219,21 +223,17 @@ public:
 private:
     using index = detail::smallest_uint<MaxObjects>;
 
-    /// Blocks start at multiples of powers of two. A product with an odd number tells them apart as
-    /// well as their addresses do, and in all of its higher bits.
-    [[nodiscard]] static constexpr std::size_t key(Address at) noexcept {
-        return std::size_t{at} * 0x9E3779B1U;
-    }
-    [[nodiscard]] auto key_of() const noexcept {
-        return [this](std::size_t slot) { return key(slots_[slot].address); };
-    }
-    /// Objects of up to 16 bytes have granules of one byte.
-    [[nodiscard, gnu::always_inline]] static constexpr unsigned
-    granule_shift(std::size_t size) noexcept {
-        const auto width = static_cast<unsigned>(std::bit_width(size - 1));
-        return width > 4 ? width - 4 : 0;
+    /// Whether the object at a place reaches as far as that, and is aligned there.
+    template <std::size_t Size, std::size_t Align>
+    [[nodiscard, gnu::always_inline]] bool reaches(Address at, place where) const noexcept {
+        const std::size_t size = slots_[where.frame].size;
+        return where.offset < size && Size <= size - where.offset &&
+               ((std::size_t{at} | where.offset) & (Align - 1)) == 0;
     }
 
+    [[nodiscard]] auto address_of() const noexcept {
+        return [this](std::size_t slot) { return slots_[slot].address; };
+    }
     /// If nobody is left who might be one.
     [[gnu::noinline]] void forget_writers(std::size_t slot) noexcept {
         if ((slots_[slot].pins & count_mask) == 0) {
@@ -243,19 +243,18 @@ private:
 
     void enlist(std::size_t slot) noexcept {
         held_[slot / 8] = static_cast<std::uint8_t>(held_[slot / 8] | 1U << slot % 8);
-        map_.insert(key(slots_[slot].address), slot);
+        map_.insert(slots_[slot].address, slot);
     }
     constexpr void put_free(std::size_t slot, std::uint16_t state) noexcept {
-        slots_[slot] = {.address = 0,
-                        .size = 0,
-                        .place = static_cast<decltype(slot_type::place)>(free_),
-                        // So that whoever takes it for an object finds it pinned.
-                        .pins = static_cast<std::uint16_t>(state | exclusive),
-                        .dirty = 0};
+        auto& freed = slots_[slot];
+        freed = {};
+        freed.place = static_cast<decltype(slot_type::place)>(free_);
+        // So that whoever takes it for an object finds it pinned.
+        freed.pins = static_cast<std::uint16_t>(state | exclusive);
         free_ = static_cast<index>(slot);
     }
 
-    page_map::bind<MaxObjects> map_;
+    object_map<Address, MaxObjects> map_;
     /// One more, that is no object, for where the map knows none.
     std::array<slot_type, MaxObjects + 1> slots_{};
     std::array<std::uint8_t, (MaxObjects + 7) / 8> held_{};

@@ -3,9 +3,10 @@
 #define VMEM_RESIDENCY_PAGE_CACHE_HPP
 
 #include <vmem/config.hpp>
-#include <vmem/detail/pager.hpp>
+#include <vmem/detail/lending_pager.hpp>
 #include <vmem/residency/concept.hpp>
 #include <vmem/result.hpp>
+#include <vmem/storage/concept.hpp>
 
 #include <cstddef>
 #include <cstring>
@@ -25,11 +26,12 @@ namespace vmem {
 ///
 /// RAM: see `frame_table`. Usable alone as a cache; `heap<>` makes one from `paged<>`.
 template <class Storage, class Address, std::size_t PageSize, std::size_t Frames,
-          template <std::size_t> class Eviction, class Translation, bool Statistics>
-class page_cache
-    : public detail::pager<Storage, Address, PageSize, Frames, Eviction, Translation, Statistics> {
-    using base =
-        detail::pager<Storage, Address, PageSize, Frames, Eviction, Translation, Statistics>;
+          template <std::size_t> class Eviction, class Translation, bool Statistics,
+          std::size_t MostPages = 1>
+class page_cache : public detail::lending_pager<Storage, Address, PageSize, Frames, Eviction,
+                                                Translation, Statistics, MostPages> {
+    using base = detail::lending_pager<Storage, Address, PageSize, Frames, Eviction, Translation,
+                                       Statistics, MostPages>;
     using base::count_access;
     using base::fault;
     using base::frames_;
@@ -115,6 +117,37 @@ public:
         return {};
     }
 
+    /// As `read`, but past the frames: whole units of the storage are read in one operation,
+    /// however many pages they are, and what is not resident stays so. For long transfers into RAM
+    /// that the caller has; see `lend`. At most one storage write per frame, one read, and those of
+    /// `read` for a unit that is read in part at either end.
+    [[nodiscard]] result<void> read_around(address from, std::span<std::byte> out) noexcept {
+        if (const auto valid = check(from, out.size()); !valid) {
+            return valid;
+        }
+        const auto [head, middle] = parts(from, out.size(), traits::read_size);
+        auto done = read(from, out.first(head));
+        if (done && middle != 0) {
+            done = this->read_past(from + head, out.subspan(head, middle));
+        }
+        return done ? read(from + head + middle, out.subspan(head + middle)) : done;
+    }
+
+    /// As `write`, but past the frames, as `read_around`. What is written whole leaves its frame.
+    /// Errors: as `write`; then each byte is old or new. One storage write, and the operations of
+    /// `write` for a unit that is written in part at either end.
+    [[nodiscard]] result<void> write_around(address to, std::span<const std::byte> in) noexcept {
+        if (const auto valid = check(to, in.size()); !valid) {
+            return valid;
+        }
+        const auto [head, middle] = parts(to, in.size(), traits::write_size);
+        auto done = write(to, in.first(head));
+        if (done && middle != 0) {
+            done = this->write_past(to + head, in.subspan(head, middle));
+        }
+        return done ? write(to + head + middle, in.subspan(head + middle)) : done;
+    }
+
     /// A pinned copy, in a frame of its own, of the `count` bytes at `from`, which straddle two
     /// pages or are misaligned. Whoever asks for the same bytes meanwhile gets the same copy, so
     /// that neither overwrites what the other changes. End it with `put_back` or `discard`. Errors:
@@ -192,6 +225,21 @@ public:
     }
 
 private:
+    using traits = storage_traits<Storage>;
+
+    struct unit_parts {
+        /// Bytes up to the first whole unit.
+        std::size_t head;
+        /// Bytes of whole units.
+        std::size_t middle;
+    };
+    [[nodiscard]] static constexpr unit_parts parts(address at, std::size_t count,
+                                                    std::size_t unit) noexcept {
+        const auto gap = static_cast<std::size_t>((address{0} - at) & (unit - 1));
+        const std::size_t head = detail::lesser(gap, count);
+        return {.head = head, .middle = detail::align_down(count - head, unit)};
+    }
+
     /// Bytes at `at`, which is at `where`, that are contiguous in RAM, at most `count`. Pages that
     /// came one after the other are often in frames that follow each other, and one long copy is
     /// faster than several short ones. Each page counts as used.

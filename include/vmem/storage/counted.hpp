@@ -7,6 +7,7 @@
 #include <vmem/result.hpp>
 #include <vmem/storage/concept.hpp>
 #include <vmem/storage/gathering.hpp>
+#include <vmem/storage/scattering.hpp>
 
 #include <concepts>
 #include <cstddef>
@@ -70,6 +71,14 @@ public:
         ++counts_.writes;
         const result<void> done = storage_.write_gathered(to, count, next);
         counts_.bytes_written += done ? count : 0;
+        return done;
+    }
+    [[nodiscard]] constexpr result<void> read_scattered(address from, address count, auto& next)
+        requires scattering_storage<Storage>
+    {
+        ++counts_.reads;
+        const result<void> done = storage_.read_scattered(from, count, next);
+        counts_.bytes_read += done ? count : 0;
         return done;
     }
     [[nodiscard]] constexpr result<void> sync() {

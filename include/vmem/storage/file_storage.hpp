@@ -3,9 +3,11 @@
 #define VMEM_STORAGE_FILE_STORAGE_HPP
 
 #include <vmem/config.hpp>
+#include <vmem/detail/posix_file.hpp>
 #include <vmem/result.hpp>
 #include <vmem/storage/concept.hpp>
 #include <vmem/storage/gathering.hpp>
+#include <vmem/storage/scattering.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -13,8 +15,7 @@
 #include <span>
 #include <utility>
 
-// Only where an operating system has files. A bare-metal C library may have <unistd.h> too, but
-// only stubs behind it, and its compiler does not say __unix__.
+// See detail/posix_file.hpp.
 #if __STDC_HOSTED__ && (defined(__unix__) || defined(__APPLE__)) && __has_include(<sys/file.h>)
 
 #include <array>
@@ -38,96 +39,6 @@ struct file_options {
     bool create = true;
 };
 
-namespace detail {
-
-/// What an errno means to the user; `otherwise` where it says nothing more than that it failed.
-[[nodiscard]] constexpr errc file_error(int code, errc otherwise) noexcept {
-    switch (code) {
-    case ENOENT:
-    case ENOTDIR:
-    case ELOOP:
-    case ENAMETOOLONG:
-        return errc::not_found;
-    case EACCES:
-    case EPERM:
-        return errc::access_denied;
-    case EISDIR:
-    case ENXIO:
-    case ENODEV:
-        return errc::not_a_file;
-    case EROFS:
-        return errc::read_only;
-    case EWOULDBLOCK:
-    case ETXTBSY:
-        return errc::in_use;
-    case ENOSPC:
-    case EDQUOT:
-    case EFBIG:
-        return errc::storage_full;
-    case EOVERFLOW:
-        return errc::too_large;
-    default:
-        return otherwise;
-    }
-}
-
-/// Repeats a system call that a signal interrupted.
-template <class Call>
-[[nodiscard]] auto uninterrupted(Call call) noexcept {
-    auto outcome = call();
-    while (outcome == -1 && errno == EINTR) {
-        outcome = call();
-    }
-    return outcome;
-}
-
-/// Allocates the blocks of a file of `size` bytes; an errno, or 0. A file system that cannot do so
-/// is none the worse for it: there, a full disk shows itself at a write.
-[[nodiscard]] inline int reserve_blocks([[maybe_unused]] int file,
-                                        [[maybe_unused]] off_t size) noexcept {
-#if defined(_POSIX_ADVISORY_INFO) && _POSIX_ADVISORY_INFO > 0
-    int code = EINTR;
-    while (code == EINTR) {
-        code = ::posix_fallocate(file, 0, size);
-    }
-    return code == EOPNOTSUPP || code == ENOSYS || code == EINVAL ? 0 : code;
-#else
-    return 0;
-#endif
-}
-
-/// Makes the name of a new file durable: that is in its directory, not in the file. As good as the
-/// system permits; a directory that may not be read cannot be synced.
-inline void sync_directory_of(const char* path) noexcept {
-    std::array<char, 4096> directory{'.'};
-    if (const char* slash = std::strrchr(path, '/'); slash != nullptr) {
-        // The root directory keeps its slash.
-        const std::size_t length = slash == path ? 1 : static_cast<std::size_t>(slash - path);
-        if (length >= directory.size()) {
-            return;
-        }
-        std::memcpy(directory.data(), path, length);
-    }
-    const int file =
-        uninterrupted([&] { return ::open(directory.data(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
-    if (file >= 0) {
-        static_cast<void>(uninterrupted([&] { return ::fsync(file); }));
-        ::close(file);
-    }
-}
-
-/// Has the data of a file written to the medium.
-[[nodiscard]] inline int sync_file(int file) noexcept {
-#if defined(F_FULLFSYNC)
-    // There, fsync leaves the data in the drive's cache.
-    return uninterrupted([&] { return ::fcntl(file, F_FULLFSYNC); });
-#else
-    return uninterrupted([&] { return ::fdatasync(file); });
-#endif
-}
-
-} // namespace detail
-
 /// A storage in a file of a POSIX system. The size is fixed when it is opened. An advisory lock
 /// keeps the file from being opened a second time, by this process or another, until the object
 /// ends; it is the file description that is locked (`flock`), so a forked child shares it.
@@ -147,7 +58,7 @@ public:
     /// Errors: null_pointer; not_found (a directory of the path is missing, or the file is and is
     /// not to be made); not_a_file (a directory, a device, a pipe); access_denied; read_only (the
     /// file system is); in_use; wrong_size; too_large (for the system's or this library's
-    /// addresses); storage_full, which leaves an empty file; read_failed or
+    /// addresses); storage_full, which leaves an empty file; no_resources; read_failed or
     /// write_failed (any other).
     [[nodiscard]] static result<file_storage> open(const char* path, address size,
                                                    file_options options = {}) noexcept {
@@ -193,6 +104,8 @@ public:
 
     /// Bytes; 0 after being moved from.
     [[nodiscard]] address size() const noexcept { return size_; }
+    /// The file descriptor; -1 after being moved from. It stays the storage's to close.
+    [[nodiscard]] int native_handle() const noexcept { return file_; }
 
     /// Errors: out_of_range; truncated if the file has become shorter; read_failed. After an error
     /// the contents of `out` are unspecified.
@@ -249,19 +162,22 @@ public:
         if (read_only_ && count != 0) {
             return failure(errc::read_only);
         }
-        std::array<iovec, 16> pieces{};
-        for (auto piece = next(); !piece.empty();) {
-            std::size_t held = 0;
-            for (; held < pieces.size() && !piece.empty(); piece = next()) {
-                // The system does not write to what it is told to write out.
-                pieces[held++] = {.iov_base = const_cast<std::byte*>(piece.data()),
-                                  .iov_len = piece.size()};
-            }
-            if (const auto done = write_pieces(to, std::span(pieces).first(held)); !done) {
-                return done;
-            }
+        return transfer(to, next, errc::write_failed, errc::write_failed,
+                        [this](std::span<const iovec> pieces, address at) {
+                            return ::pwritev(file_, pieces.data(), static_cast<int>(pieces.size()),
+                                             static_cast<off_t>(at));
+                        });
+    }
+    /// One `preadv` for every 16 pieces. Errors: as `read`.
+    [[nodiscard]] result<void> read_scattered(address from, address count, auto& next) {
+        if (const auto fits = detail::check_range(size_, from, count); !fits) {
+            return fits;
         }
-        return {};
+        return transfer(from, next, errc::read_failed, errc::truncated,
+                        [this](std::span<const iovec> pieces, address at) {
+                            return ::preadv(file_, pieces.data(), static_cast<int>(pieces.size()),
+                                            static_cast<off_t>(at));
+                        });
     }
 
     /// Errors: storage_full, sync_failed. Once it has failed it fails until the file is opened
@@ -286,18 +202,37 @@ private:
 
     file_storage() = default;
 
-    /// Writes all pieces, however few the system takes at a time; `to` becomes their end.
-    [[nodiscard]] result<void> write_pieces(address& to, std::span<iovec> pieces) noexcept {
-        while (!pieces.empty()) {
-            const ssize_t count = detail::uninterrupted([&] {
-                return ::pwritev(file_, pieces.data(), static_cast<int>(pieces.size()),
-                                 static_cast<off_t>(to));
-            });
-            if (count <= 0) {
-                return failure(count == 0 ? errc::write_failed
-                                          : detail::file_error(errno, errc::write_failed));
+    /// Transfers what `next()` returns, up to an empty piece, 16 pieces at a time.
+    template <class Next, class Call>
+    [[nodiscard]] result<void> transfer(address at, Next& next, errc failed, errc ended,
+                                        Call call) {
+        std::array<iovec, 16> pieces{};
+        for (auto piece = next(); !piece.empty();) {
+            std::size_t held = 0;
+            for (; held < pieces.size() && !piece.empty(); piece = next()) {
+                // The system does not write to what it is told to write out.
+                pieces[held++] = {
+                    .iov_base = const_cast<std::byte*>(static_cast<const std::byte*>(piece.data())),
+                    .iov_len = piece.size()};
             }
-            to += static_cast<address>(count);
+            if (const auto done =
+                    transfer_all(at, std::span(pieces).first(held), failed, ended, call);
+                !done) {
+                return done;
+            }
+        }
+        return {};
+    }
+    /// However few bytes the system takes at a time; `at` becomes the end.
+    template <class Call>
+    [[nodiscard]] result<void> transfer_all(address& at, std::span<iovec> pieces, errc failed,
+                                            errc ended, Call call) noexcept {
+        while (!pieces.empty()) {
+            const ssize_t count = detail::uninterrupted([&] { return call(pieces, at); });
+            if (count <= 0) {
+                return failure(count == 0 ? ended : detail::file_error(errno, failed));
+            }
+            at += static_cast<address>(count);
             auto left = static_cast<std::size_t>(count);
             while (!pieces.empty() && left >= pieces.front().iov_len) {
                 left -= pieces.front().iov_len;
@@ -359,7 +294,7 @@ private:
     bool sync_failed_ = false;
     address size_ = 0;
 };
-static_assert(gathering_storage<file_storage>);
+static_assert(gathering_storage<file_storage> && scattering_storage<file_storage>);
 
 } // namespace vmem
 

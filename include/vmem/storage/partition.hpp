@@ -7,6 +7,7 @@
 #include <vmem/result.hpp>
 #include <vmem/storage/concept.hpp>
 #include <vmem/storage/gathering.hpp>
+#include <vmem/storage/scattering.hpp>
 
 #include <cstddef>
 #include <span>
@@ -74,6 +75,14 @@ public:
             return failure(errc::out_of_range);
         }
         return storage_.write_gathered(window_.offset + to, count, next);
+    }
+    [[nodiscard]] constexpr result<void> read_scattered(address from, address count, auto& next)
+        requires scattering_storage<Storage>
+    {
+        if (!detail::lies_within(window_.size, from, count)) {
+            return failure(errc::out_of_range);
+        }
+        return storage_.read_scattered(window_.offset + from, count, next);
     }
     [[nodiscard]] constexpr result<void> sync() { return storage_.sync(); }
     [[nodiscard]] constexpr result<void> erase(address at, address count)

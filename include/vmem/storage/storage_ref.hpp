@@ -7,6 +7,7 @@
 #include <vmem/result.hpp>
 #include <vmem/storage/concept.hpp>
 #include <vmem/storage/gathering.hpp>
+#include <vmem/storage/scattering.hpp>
 
 #include <cstddef>
 #include <span>
@@ -37,6 +38,12 @@ public:
         requires gathering_storage<Storage>
     {
         return storage_->write_gathered(to, count, next);
+    }
+    [[nodiscard]] constexpr result<void> read_scattered(address from, address count,
+                                                        auto& next) const
+        requires scattering_storage<Storage>
+    {
+        return storage_->read_scattered(from, count, next);
     }
     [[nodiscard]] constexpr result<void> sync() const { return storage_->sync(); }
     [[nodiscard]] constexpr result<void> erase(address at, address count) const

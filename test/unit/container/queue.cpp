@@ -2,16 +2,22 @@
 #include <vmem/container/queue.hpp>
 
 #include "support/container_heaps.hpp"
+#include "support/object_heap.hpp"
 #include "support/random_test.hpp"
+
+#include <vmem/storage/counted.hpp>
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <doctest/doctest.h>
+#include <memory>
+#include <optional>
 #include <random>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 using vmem::errc;
 using vmem::queue;
@@ -165,5 +171,126 @@ TEST_CASE_TEMPLATE("queue: what was released is taken over by another run", Heap
         CHECK(q.pop().value() == i);
     }
 }
+
+// What a queue asks of the storage. 256 bytes an item, RAM for 32 of them.
+
+using large_item = std::array<std::uint32_t, 64>;
+using disk = vmem::counted<vmem::ram_storage<65536>>;
+using counted_objects = vmem::test::object_memory<disk, 9216, 40>;
+using counted_pages =
+    vmem::heap<vmem::storage_ref<disk>, vmem::paged<512, 16>, vmem::nonresident_buddy_allocator<>,
+               vmem::on_fault<vmem::test::escape>>;
+
+template <class Heap>
+void fill_and_empty(queue<large_item, Heap>& q, std::uint32_t count) {
+    bool good = true;
+    for (std::uint32_t i = 0; i < count; ++i) {
+        good = good && q.push(large_item{i, ~i});
+    }
+    for (std::uint32_t i = 0; i < count; ++i) {
+        good = good && q.pop().value() == large_item{i, ~i};
+    }
+    CHECK(good);
+}
+
+TEST_CASE_TEMPLATE("queue: what fits in RAM never leaves it", Heap, counted_objects,
+                   counted_pages) {
+    vmem::test::object_heap<Heap, disk> on;
+    auto q = queue<large_item, Heap>::make(24).value();
+    fill_and_empty<Heap>(q, 24);
+    on.storage->reset_counts();
+    for (std::uint32_t round = 0; round < 30; ++round) {
+        fill_and_empty<Heap>(q, 1 + round % 24);
+    }
+    CHECK(on.counts() == vmem::storage_counts{});
+}
+
+TEST_CASE("queue: what does not fit is written once and read once, in blocks") {
+    vmem::test::object_heap<counted_objects, disk> on;
+    auto q = queue<large_item, counted_objects>::make(64).value();
+    // A block is a sixteenth of what can be resident: two items.
+    for (int round = 0; round < 5; ++round) {
+        on.storage->reset_counts();
+        fill_and_empty(q, 64);
+        const auto counts = on.counts();
+        CHECK(counts.reads <= 32);
+        CHECK(counts.writes <= 32);
+        CHECK(counts.bytes_read <= 64 * sizeof(large_item));
+        CHECK(counts.bytes_written <= 64 * sizeof(large_item));
+        CHECK(counts.reads >= 16);
+    }
+}
+TEST_CASE("queue: what does not fit, in pages") {
+    vmem::test::object_heap<counted_pages, disk> on;
+    auto q = queue<large_item, counted_pages>::make(64).value();
+    for (int round = 0; round < 5; ++round) {
+        on.storage->reset_counts();
+        fill_and_empty(q, 64);
+        const auto counts = on.counts();
+        // Two items a page. A page comes in twice, the first time before half of it is written.
+        CHECK(counts.reads <= 64);
+        CHECK(counts.writes <= 64);
+        CHECK(counts.reads >= 32);
+    }
+}
+
+TEST_CASE("queue: elements of any size, next to pins of the ring, and a power cut now and then") {
+    const auto trial = []<std::size_t Size>(std::integral_constant<std::size_t, Size>) {
+        using heap_type =
+            vmem::test::object_memory<vmem::test::counted_ram, 2048, 12, vmem::dirty_limit<700>>;
+        using element = std::array<std::uint8_t, Size>;
+        const std::uint64_t seed = vmem::test::random_seed();
+        CAPTURE(seed);
+        CAPTURE(Size);
+        std::mt19937_64 random(seed);
+        vmem::test::object_heap<heap_type> on;
+        const auto kept = queue<element, heap_type>::make(4000 / Size + 7).value().release();
+        queue<element, heap_type> q(kept);
+        std::deque<element> model;
+        std::optional<vmem::pin<const element, heap_type>> held;
+        bool good = true;
+        for (std::uint64_t i = 0; i < vmem::test::random_operations(4000) && good; ++i) {
+            const auto action = random() % 16;
+            if (action < 7 && !q.full()) {
+                element fresh;
+                fresh.fill(static_cast<std::uint8_t>(random()));
+                good = q.push(fresh).has_value();
+                model.push_back(fresh);
+            } else if (action < 13 && !model.empty()) {
+                good = q.front().value() == model.front() && q.pop().value() == model.front();
+                model.pop_front();
+            } else if (action == 13) {
+                held.reset();
+                const auto at = static_cast<std::ptrdiff_t>(random() % kept.capacity);
+                if (auto pin = (kept.ring + at).read(1 + random() % 5); pin && random() % 4 != 0) {
+                    held = std::move(*pin);
+                }
+            } else if (action == 14) {
+                good = on.heap->flush().has_value() && on.heap->persist();
+                on.heap->residency().lose_ram();
+                good = good && on.heap->restore();
+            } else {
+                queue<element, heap_type> moved(std::move(q));
+                q = std::move(moved);
+            }
+            good = good && q.size() == model.size() && on.heap->dirty_bytes() <= 700;
+        }
+        for (const element& expected : model) {
+            good = good && q.pop().value() == expected;
+        }
+        held.reset();
+        CHECK(good);
+    };
+    trial(std::integral_constant<std::size_t, 1>{});
+    trial(std::integral_constant<std::size_t, 24>{});
+    trial(std::integral_constant<std::size_t, 100>{});
+    trial(std::integral_constant<std::size_t, 300>{});
+    trial(std::integral_constant<std::size_t, 600>{});
+    trial(std::integral_constant<std::size_t, 1000>{});
+}
+
+// A queue knows nothing of pages; of objects it remembers two slots.
+static_assert(sizeof(queue<int, large_pages>) == 16);
+static_assert(sizeof(queue<int, whole_objects>) <= 20);
 
 } // namespace

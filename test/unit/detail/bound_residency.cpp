@@ -30,6 +30,21 @@ TEST_CASE("bound_residency: the policies reach the residency") {
     CHECK(sizeof(bound<paged<64, 4>, statistics<true>>) > sizeof(bound<paged<64, 4>>));
 }
 
+// Without a journal and roots nothing comes between a residency and its storage.
+template <class Residency, class... Policies>
+using storage_of = typename bound<Residency, Policies...>::storage_type;
+static_assert(std::is_same_v<storage_of<paged<64, 4>, durability<none>, roots<0>>, ram>);
+static_assert(std::is_same_v<storage_of<objects, durability<on_persist>>, ram>);
+// Both copies of a superblock with a root, in whole pages.
+static_assert(storage_of<paged<64, 4>, roots<1>>::data_at == 320);
+static_assert(storage_of<paged<512, 4>, roots<1>>::data_at == 512);
+using with_journal = storage_of<paged<64, 4>, durability<journaled<8192>>>;
+static_assert(with_journal::block_bytes == 64 && with_journal::data_at == 8192 &&
+              with_journal::head_bytes == 128 + 4 * 32);
+static_assert(storage_of<paged<8192, 2>, durability<journaled<40960>>>::block_bytes == 4096);
+static_assert(storage_of<objects, durability<journaled<8192>>>::block_bytes == 256);
+static_assert(storage_of<objects, durability<journaled<8192, 128>>>::block_bytes == 128);
+
 static_assert(std::is_same_v<detail::medium_of<bound<paged<64, 4>>>::type, bound<paged<64, 4>>>);
 static_assert(std::is_same_v<detail::medium_of<bound<objects>>::type, bound<objects>::medium_type>);
 

@@ -3,8 +3,10 @@
 
 #include "contract/flaky.hpp"
 #include "support/object_heap.hpp"
+#include "support/test_heap.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <doctest/doctest.h>
 #include <memory>
 #include <vector>
@@ -108,6 +110,65 @@ TEST_CASE("object_heap: the handler learns how a persist ended") {
     CHECK_FALSE(on.heap->is_open());
     CHECK(on.heap->restore());
     CHECK(p.get().value() == 1);
+}
+
+/// How `use_near` finds the `int` at an address, in pieces of 16 bytes.
+template <class T>
+int near(memory& heap, std::uint8_t& slot, vptr<int, memory> at) {
+    return heap.use_near<T, 16>(
+        slot, at.to_address(), [](T* found) { return *found; }, [] { return -1; });
+}
+
+TEST_CASE("object_heap: bytes are found in the slot that is remembered, whatever that is") {
+    object_heap<memory> on;
+    auto owned = on.heap->make_unique<int[]>(4).value();
+    for (int n = 0; n < 4; ++n) {
+        owned.set(static_cast<std::size_t>(n), n).value();
+    }
+    auto odd = on.heap->make_unique<int[]>(3).value();
+    constexpr std::size_t slots = memory::residency_type::frame_count;
+    for (std::size_t any = 0; any <= slots; ++any) {
+        auto slot = static_cast<std::uint8_t>(any);
+        // The first of them leads to the others.
+        CHECK(near<const int>(*on.heap, slot, owned.address()) == 0);
+        for (int n = 1; n < 4; ++n) {
+            CHECK(near<const int>(*on.heap, slot, owned.address() + n) == n);
+            CHECK(near<int>(*on.heap, slot, owned.address() + n) == n);
+        }
+        CHECK(near<int>(*on.heap, slot, odd.address()) == 0);
+        CHECK(near<int>(*on.heap, slot, odd.address() + 2) == 0);
+        CHECK(near<int>(*on.heap, slot, odd.address() + 3) == -1);
+    }
+    std::uint8_t slot = 0;
+    CHECK(near<int>(*on.heap, slot, owned.address()) == 0);
+    // What is saved may not change without further ado.
+    CHECK(owned.flush());
+    CHECK(near<const int>(*on.heap, slot, owned.address() + 3) == 3);
+    CHECK(near<int>(*on.heap, slot, owned.address() + 3) == -1);
+    CHECK(owned.set(3, 7));
+    CHECK(near<int>(*on.heap, slot, owned.address() + 3) == 7);
+    CHECK(near<int>(*on.heap, slot, owned.address() + 2) == -1);
+    CHECK(owned.unload());
+    CHECK(near<const int>(*on.heap, slot, owned.address()) == -1);
+    CHECK(near<const int>(*on.heap, slot, nullptr) == -1);
+}
+
+TEST_CASE("object_heap: of pages, what lies in one that is resident") {
+    test::ready<test::memory<256, 2>> heap;
+    const auto p = heap.allocate<int>(200).value();
+    const auto find = [&](auto at) {
+        return heap.use_resident<int>(
+            at.to_address(), [](int* found) { return ++*found; }, [] { return -1; });
+    };
+    p[0] = 4;
+    CHECK(find(p) == 5);
+    CHECK(p[0] == 5);
+    p[100] = 1;
+    p[199] = 1;
+    CHECK(find(p) == -1);
+    CHECK(p[0] == 5);
+    CHECK(heap.use_resident<const int>(
+              p.to_address(), [](const int* found) { return *found; }, [] { return -1; }) == 5);
 }
 
 } // namespace

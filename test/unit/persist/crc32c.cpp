@@ -4,6 +4,8 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
+#include <cstring>
 #include <doctest/doctest.h>
 #include <numeric>
 #include <random>
@@ -31,8 +33,20 @@ std::uint32_t reference(std::span<const std::byte> bytes) {
     return ~crc;
 }
 
+/// Every method, and the free function that chooses one.
+std::vector<std::uint32_t> all_of(std::span<const std::byte> bytes, std::uint32_t crc = 0) {
+    std::vector<std::uint32_t> sums{crc32c(bytes, crc), crc32c<vmem::crc32c_nibbles>(bytes, crc),
+                                    crc32c<vmem::crc32c_slices>(bytes, crc)};
+    if (vmem::crc32c_instruction::available()) {
+        sums.push_back(crc32c<vmem::crc32c_instruction>(bytes, crc));
+    }
+    return sums;
+}
+
 constexpr std::array<std::byte, 3> abc{std::byte{'a'}, std::byte{'b'}, std::byte{'c'}};
 static_assert(crc32c(abc) == 0x364B3FB7);
+static_assert(crc32c<vmem::crc32c_nibbles>(abc) == 0x364B3FB7);
+static_assert(crc32c<vmem::crc32c_slices>(std::array<std::byte, 32>{}) == 0x8A9136AA);
 
 TEST_CASE("crc32c: published values") {
     CHECK(of("") == 0);
@@ -64,10 +78,30 @@ TEST_CASE("crc32c: agrees with the division bit by bit, whole and continued") {
         }
         const std::span<const std::byte> all(bytes);
         CHECK(crc32c(all) == reference(all));
+        for (const std::uint32_t sum : all_of(all)) {
+            CHECK(sum == reference(all));
+        }
         const std::size_t cut = length == 0 ? 0 : random() % length;
-        CHECK(crc32c(all.subspan(cut), crc32c(all.first(cut))) == reference(all));
+        for (const std::uint32_t sum : all_of(all.subspan(cut), crc32c(all.first(cut)))) {
+            CHECK(sum == reference(all));
+        }
     }
 }
+
+#if defined(__x86_64__) && defined(__linux__)
+TEST_CASE("crc32c: a processor that has the instruction is found to have it") {
+    // The system's own account of the processor.
+    bool has = false;
+    if (std::FILE* const file = std::fopen("/proc/cpuinfo", "r"); file != nullptr) {
+        std::array<char, 4096> line{};
+        while (!has && std::fgets(line.data(), static_cast<int>(line.size()), file) != nullptr) {
+            has = std::strstr(line.data(), " sse4_2") != nullptr;
+        }
+        std::fclose(file);
+        CHECK(vmem::crc32c_instruction::available() == has);
+    }
+}
+#endif
 
 TEST_CASE("crc32c: one flipped bit, or two, always show") {
     std::array<std::byte, 24> bytes{};

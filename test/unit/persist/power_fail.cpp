@@ -8,6 +8,7 @@
 
 #include <vmem/allocator/nonresident_block_allocator.hpp>
 #include <vmem/allocator/nonresident_buddy_allocator.hpp>
+#include <vmem/container/queue.hpp>
 #include <vmem/eviction/clock.hpp>
 #include <vmem/eviction/lru.hpp>
 #include <vmem/heap.hpp>
@@ -22,6 +23,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <deque>
 #include <doctest/doctest.h>
 #include <memory>
 #include <random>
@@ -118,11 +120,16 @@ class program {
 public:
     explicit program(std::uint64_t seed) : heap_(std::make_unique<Heap>()), random_(seed) {
         heap_->format().value();
+        queue_ = queue<item, Heap>::make(7).value();
     }
 
     template <class Run>
     void step(Run run) {
         const std::size_t i = random_() % objects_.size();
+        if (random_() % 8 == 0) {
+            step_queue(run);
+            return;
+        }
         if (!objects_[i]) {
             const std::size_t size = 1 + random_() % largest;
             auto made = run([&] { return heap_->template make_unique<std::uint8_t[]>(size); });
@@ -166,6 +173,18 @@ public:
         }
         verify(i);
     }
+    /// Its ring is in blocks, which come and go as objects do.
+    template <class Run>
+    void step_queue(Run run) {
+        if (!queue_.full() && random_() % 2 == 0) {
+            const item fresh{static_cast<std::uint8_t>(random_()), 1, 2};
+            good_ = good_ && run([&] { return queue_.push(fresh); });
+            queued_.push_back(fresh);
+        } else if (!queued_.empty()) {
+            good_ = good_ && run([&] { return queue_.pop(); }).value() == queued_.front();
+            queued_.pop_front();
+        }
+    }
     void verify(std::size_t i) {
         const auto held = objects_[i].read();
         good_ = good_ && (!objects_[i] || (held && std::ranges::equal(*held, expected_[i])));
@@ -176,6 +195,10 @@ public:
             verify(i);
             objects_[i] = nullptr;
         }
+        for (const item& expected : queued_) {
+            good_ = good_ && queue_.pop().value() == expected;
+        }
+        queue_ = {};
         good_ = good_ && heap_->dirty_bytes() == 0 && heap_->allocation().value().blocks == 0 &&
                 heap_->invariants_hold().value();
     }
@@ -185,6 +208,7 @@ public:
 private:
     static constexpr std::size_t largest = 60;
     using object_type = unique_vptr<std::uint8_t[], Heap>;
+    using item = std::array<std::uint8_t, 9>;
 
     /// Through a pin, which stays where it is.
     static bool write_all(object_type& object, std::vector<std::uint8_t>& expected,
@@ -202,6 +226,8 @@ private:
 
     std::unique_ptr<Heap> heap_;
     std::mt19937_64 random_;
+    queue<item, Heap> queue_;
+    std::deque<item> queued_;
     std::array<object_type, 24> objects_;
     std::array<std::vector<std::uint8_t>, 24> expected_;
     bool good_ = true;

@@ -47,11 +47,19 @@ superblock example() {
 }
 
 // The layout is what other versions will find.
-static_assert(sizeof(superblock) == 64);
+static_assert(sizeof(superblock) == 128);
 static_assert(offsetof(superblock, magic) == 0 && offsetof(superblock, format) == 8 &&
               offsetof(superblock, page_size) == 12 && offsetof(superblock, size) == 16 &&
               offsetof(superblock, address_bits) == 24 && offsetof(superblock, allocator) == 28 &&
-              offsetof(superblock, crc) == 60);
+              offsetof(superblock, sequence) == 32 && offsetof(superblock, data) == 40 &&
+              offsetof(superblock, second) == 48 && offsetof(superblock, residency) == 56 &&
+              offsetof(superblock, durability) == 60 && offsetof(superblock, log_bytes) == 64 &&
+              offsetof(superblock, log_crc) == 72 && offsetof(superblock, spilled) == 76 &&
+              offsetof(superblock, spilled_crc) == 80 && offsetof(superblock, block) == 84 &&
+              offsetof(superblock, roots) == 88 && offsetof(superblock, roots_crc) == 92 &&
+              offsetof(superblock, crc) == 124);
+static_assert(offsetof(vmem::root_entry, size) == 16 && offsetof(vmem::root_entry, tag) == 20 &&
+              offsetof(vmem::root_entry, address) == 24);
 
 TEST_CASE("superblock: accepts what is like it, on a storage at least as large") {
     const superblock mine = example();
@@ -63,10 +71,10 @@ TEST_CASE("superblock: accepts what is like it, on a storage at least as large")
 
 TEST_CASE("superblock: its first bytes are legible, its last are the checksum of all others") {
     const superblock mine = example();
-    std::array<std::byte, 64> bytes{};
-    std::memcpy(bytes.data(), &mine, 64);
+    std::array<std::byte, 128> bytes{};
+    std::memcpy(bytes.data(), &mine, 128);
     CHECK(std::memcmp(bytes.data(), "vmem\r\n\x1a\n", 8) == 0);
-    CHECK(mine.crc == vmem::crc32c(std::span(bytes).first(60)));
+    CHECK(mine.crc == vmem::crc32c(std::span(bytes).first(124)));
 }
 
 TEST_CASE("superblock: says why it does not accept") {
@@ -87,6 +95,10 @@ TEST_CASE("superblock: says why it does not accept") {
     CHECK(refusal([](superblock& b) { b.page_size = 256; }) == message(errc::geometry_mismatch));
     CHECK(refusal([](superblock& b) { b.address_bits = 16; }) == message(errc::geometry_mismatch));
     CHECK(refusal([](superblock& b) { b.allocator = 8; }) == message(errc::geometry_mismatch));
+    CHECK(refusal([](superblock& b) { b.residency = 2; }) == message(errc::geometry_mismatch));
+    CHECK(refusal([](superblock& b) { b.data = 1; }) == message(errc::geometry_mismatch));
+    CHECK(refusal([](superblock& b) { b.second = 1; }) == message(errc::geometry_mismatch));
+    CHECK(refusal([](superblock& b) { b.block = 64; }) == message(errc::geometry_mismatch));
     CHECK(refusal([](superblock& b) { b.size = 65537; }) == message(errc::truncated));
     // A newer version may mean something else by all the rest.
     CHECK(refusal([](superblock& b) {
@@ -99,16 +111,42 @@ TEST_CASE("superblock: says why it does not accept") {
 
 TEST_CASE("superblock: any flipped bit is found") {
     const superblock mine = example();
-    for (std::size_t bit = 0; bit < 512; ++bit) {
+    for (std::size_t bit = 0; bit < 1024; ++bit) {
         CAPTURE(bit);
-        std::array<std::byte, 64> bytes{};
-        std::memcpy(bytes.data(), &mine, 64);
+        std::array<std::byte, 128> bytes{};
+        std::memcpy(bytes.data(), &mine, 128);
         bytes[bit / 8] ^= static_cast<std::byte>(1U << bit % 8);
         superblock found;
-        std::memcpy(static_cast<void*>(&found), bytes.data(), 64);
+        std::memcpy(static_cast<void*>(&found), bytes.data(), 128);
         CHECK(outcome(mine.accepts(found)) ==
               message(bit < 64 ? errc::not_formatted : errc::corrupt));
     }
+}
+
+TEST_CASE("superblock: one of version 1 is too old, unless it is damaged") {
+    // Its 64 bytes, the last four of which are the checksum; behind them user data.
+    std::array<std::byte, 128> bytes{};
+    std::ranges::fill(bytes, std::byte{0x5A});
+    superblock first = example();
+    first.format = 1;
+    std::memcpy(bytes.data(), &first, 60);
+    const std::uint32_t crc = vmem::crc32c(std::span(bytes).first(60));
+    std::memcpy(bytes.data() + 60, &crc, 4);
+    superblock found;
+    std::memcpy(static_cast<void*>(&found), bytes.data(), 128);
+    CHECK(outcome(example().accepts(found)) == message(errc::version_too_old));
+    found.size ^= 1;
+    CHECK(outcome(example().accepts(found)) == message(errc::corrupt));
+}
+
+TEST_CASE("superblock: the roots have a checksum of their own") {
+    std::array<vmem::root_entry, 2> roots{};
+    roots[1].name = {'a'};
+    roots[1].address = 5;
+    const superblock sealed = superblock{}.sealed(roots);
+    CHECK(sealed.roots == 2);
+    CHECK(sealed.roots_crc == vmem::crc32c(std::as_bytes(std::span(roots))));
+    CHECK(outcome(sealed.verify()) == "ok");
 }
 
 // --- what heaps make of it ---
@@ -186,15 +224,25 @@ std::string opening(sized& storage) {
     return why;
 }
 
-/// Has `change` done to the superblock, and the checksum made right.
+/// Where the second copy is.
+std::size_t second_copy(const sized& storage) {
+    sized copy = storage;
+    superblock block;
+    std::memcpy(static_cast<void*>(&block), copy.bytes().data(), sizeof(block));
+    return static_cast<std::size_t>(block.second);
+}
+
+/// Has `change` done to both superblocks, and the checksums made right.
 template <class Change>
 sized with_superblock(const sized& storage, Change change) {
     sized changed = storage;
-    superblock block;
-    std::memcpy(static_cast<void*>(&block), changed.bytes().data(), sizeof(block));
-    change(block);
-    block = block.sealed();
-    std::memcpy(changed.bytes().data(), &block, sizeof(block));
+    for (const std::size_t at : {std::size_t{0}, second_copy(storage)}) {
+        superblock block;
+        std::memcpy(static_cast<void*>(&block), changed.bytes().data() + at, sizeof(block));
+        change(block);
+        block = block.sealed();
+        std::memcpy(changed.bytes().data() + at, &block, sizeof(block));
+    }
     return changed;
 }
 
@@ -241,7 +289,7 @@ TEST_CASE("heap: says which kind of other image it found") {
     // Its checksum is right, and yet there can be no such image.
     CHECK(changed([](superblock& b) { b.size = 0; }) == message(errc::wrong_size));
     CHECK(changed([](superblock& b) { b.size = 200; }) == message(errc::wrong_size));
-    CHECK(changed([](superblock& b) { b.size = 256; }) != "ok");
+    CHECK(changed([](superblock& b) { b.size = 384; }) != "ok");
 }
 
 TEST_CASE("heap: another composition's image is a geometry_mismatch") {
@@ -265,13 +313,18 @@ TEST_CASE("heap: another composition's image is a geometry_mismatch") {
                        vmem::statistics<true>>>(made.storage) == "ok");
 }
 
-TEST_CASE("heap: any flipped bit of the superblock is found") {
+TEST_CASE("heap: any flipped bit of a superblock does no harm, two are found") {
     const image made;
-    for (std::size_t bit = 0; bit < 512; ++bit) {
+    const std::size_t second = second_copy(made.storage);
+    for (std::size_t bit = 0; bit < 1024; ++bit) {
         CAPTURE(bit);
         sized flipped = made.storage;
         flipped.bytes()[bit / 8] ^= static_cast<std::byte>(1U << bit % 8);
+        CHECK(opening<memory>(flipped) == "ok");
+        flipped.bytes()[second + bit / 8] ^= static_cast<std::byte>(1U << bit % 8);
         CHECK(opening<memory>(flipped) == message(bit < 64 ? errc::not_formatted : errc::corrupt));
+        flipped.bytes()[bit / 8] ^= static_cast<std::byte>(1U << bit % 8);
+        CHECK(opening<memory>(flipped) == "ok");
     }
 }
 
@@ -313,7 +366,7 @@ TEST_CASE("heap: damage to the allocator's state is corrupt, and the storage sta
         CHECK(heap.invariants_hold().value_or(false));
     }
     // The header of the last block, its check word, and the allocator's first words.
-    for (const std::uint32_t at : {last - 8, last - 7, last - 4, 128U, 129U}) {
+    for (const std::uint32_t at : {last - 8, last - 7, last - 4, 256U, 257U}) {
         CAPTURE(at);
         sized damaged = unsettled;
         damaged.bytes()[at] ^= std::byte{0x9C};

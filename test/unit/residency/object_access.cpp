@@ -3,8 +3,12 @@
 
 #include "support/object_heap.hpp"
 
+#include <vmem/eviction/lru.hpp>
+
+#include <array>
 #include <cstddef>
 #include <doctest/doctest.h>
+#include <vector>
 
 namespace {
 
@@ -66,6 +70,58 @@ TEST_CASE("object_access: what cannot be pinned") {
     CHECK(pin(cache::reserved, 2048, vmem::access::read) == message(errc::larger_than_arena));
     objects.stop();
     CHECK(pin(cache::reserved, 4, vmem::access::read) == message(errc::not_open));
+}
+
+/// An interrupt that comes in the middle of a policy's `on_access`, and what it did there.
+struct interrupts {
+    static inline void (*action)() = nullptr;
+    static inline int persisted = 0;
+    static inline int in_between = 0;
+};
+struct counting {
+    void operator()(const result<void>&) const { ++interrupts::persisted; }
+};
+template <std::size_t Slots>
+struct interrupted_lru : lru<Slots> {
+    void on_access(std::size_t slot) noexcept {
+        if (interrupts::action != nullptr) {
+            const int before = interrupts::persisted;
+            interrupts::action();
+            interrupts::in_between += interrupts::persisted - before;
+        }
+        lru<Slots>::on_access(slot);
+    }
+};
+
+TEST_CASE("object_access: no persist comes in the middle of a policy's bookkeeping") {
+    // After a restore the policy is another one: what was begun must not be carried on.
+    using heap_type =
+        heap<storage_ref<test::counted_ram>,
+             resident_objects<2048, 8, tlsf_allocator<>, interrupted_lru>,
+             nonresident_buddy_allocator<>, on_fault<test::escape>, on_persisted<counting>>;
+    object_heap<heap_type> on;
+    std::vector<unique_vptr<int, heap_type>> objects;
+    for (int n = 0; n < 8; ++n) {
+        objects.push_back(on.heap->make_unique<int>(n).value());
+    }
+    interrupts::action = [] { static_cast<void>(heap_type::current().persist()); };
+    const auto put_off = [](auto access) {
+        const int before = interrupts::persisted;
+        access();
+        return interrupts::persisted > before;
+    };
+    for (int round = 0; round < 3; ++round) {
+        for (auto& object : objects) {
+            CHECK(put_off([&] { object.read().value(); }));
+            CHECK(put_off([&] { object.write().value(); }));
+            CHECK(put_off([&] { CHECK(object.get()); }));
+            CHECK(put_off([&] { CHECK(object.set(round)); }));
+            CHECK(put_off([&] { *object.address() = round; }));
+            CHECK(put_off([&] { CHECK(*object.address() == round); }));
+        }
+    }
+    interrupts::action = nullptr;
+    CHECK(interrupts::in_between == 0);
 }
 
 } // namespace

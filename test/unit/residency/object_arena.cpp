@@ -129,4 +129,14 @@ TEST_CASE("object_arena: places that are named") {
     CHECK(arena.allocate(1) == arena.nowhere);
 }
 
+TEST_CASE("object_arena: not all of it is one object, for then a slot could not tell its size") {
+    vmem::object_arena<vmem::linked_list_allocator<>, 65536> arena;
+    CHECK(arena.largest() == 65535);
+    const std::size_t place = arena.allocate(65535);
+    REQUIRE(place != arena.nowhere);
+    auto objects = std::make_unique<vmem::object_table<std::uint32_t, 65536, 20>>();
+    objects->insert(100, 65535, place);
+    CHECK((*objects)[objects->search(100)].size == 65535);
+}
+
 } // namespace

@@ -6,6 +6,7 @@
 #include "support/test_heap.hpp"
 #include "support/zipf.hpp"
 
+#include <vmem/allocator/linked_list_allocator.hpp>
 #include <vmem/allocator/nonresident_buddy_allocator.hpp>
 #include <vmem/eviction/clock.hpp>
 #include <vmem/eviction/lru.hpp>
@@ -269,6 +270,7 @@ TEST_CASE("resident_objects: random accesses, other compositions") {
     random_trial<memory<4096, 16, 2000, vmem::clock>>(200'000, 40, 900);
     random_trial<memory<4096, 16, 500, lru>>(200'000, 40, 200);
     random_trial<memory<65536, 300, 100'000, random_eviction>>(200'000, 400, 700);
+    random_trial<memory<70'000, 60, 5000>>(100'000, 90, 1000);
 }
 
 /// What a program does, next to what must come of it; any operation of the storage may fail.
@@ -530,13 +532,14 @@ TEST_CASE("resident_objects: storage operations of making and destroying") {
     CHECK(after.reads - before.reads + after.writes - before.writes <= 4 * pairs);
 }
 
-TEST_CASE("resident_objects: nearly all of the arena is used, for it is compacted") {
-    using heap_type = memory<65536, 600, 4000>;
-    ready<heap_type> on;
+/// Bytes of resident objects of 16 to 512 bytes, in the mean, when there are twice as many as fit
+/// and any of them is read.
+template <class Heap>
+double bytes_in_use(ready<Heap>& on) {
     std::mt19937 random(1);
-    std::vector<unique_vptr<char[], heap_type>> objects;
+    std::vector<unique_vptr<char[], Heap>> objects;
     for (int n = 0; n < 450; ++n) {
-        objects.push_back(on.heap().make_unique<char[]>(16 + random() % 497).value());
+        objects.push_back(on.heap().template make_unique<char[]>(16 + random() % 497).value());
     }
     std::size_t used = 0;
     constexpr std::size_t samples = 100;
@@ -548,20 +551,49 @@ TEST_CASE("resident_objects: nearly all of the arena is used, for it is compacte
             used += sample != 0 && object.is_resident() ? object.size() : 0;
         }
     }
-    const double share = static_cast<double>(used) / static_cast<double>(samples) /
-                         static_cast<double>(on.heap().residency().largest_object());
+    return static_cast<double>(used) / static_cast<double>(samples);
+}
+TEST_CASE("resident_objects: nearly all of the arena is used, for it is compacted") {
+    ready<memory<65536, 600, 4000>> on;
+    const double share =
+        bytes_in_use(on) / static_cast<double>(on.heap().residency().largest_object());
+    CAPTURE(share);
+    CHECK(share >= 0.95);
+}
+TEST_CASE("resident_objects: with an allocator that needs no room itself, of all of the arena") {
+    using heap_type =
+        heap<counted<ram_storage<1 << 18>>, resident_objects<65536, 600, linked_list_allocator<>>,
+             nonresident_buddy_allocator<>, dirty_limit<4000>, on_fault<test::escape>>;
+    ready<heap_type> on;
+    const double share = bytes_in_use(on) / 65536;
     CAPTURE(share);
     CHECK(share >= 0.95);
 }
 
 // What an object costs in RAM, besides its bytes and what the allocator and the policy need.
-template <class Heap, std::size_t Objects>
-constexpr std::size_t table_bytes =
-    sizeof(object_table<typename Heap::address_type, Heap::residency_type::arena_bytes, Objects>);
-static_assert(table_bytes<memory<65536, 256, 1000>, 256> <= 17 * 256);
-static_assert(table_bytes<memory<65536, 4000, 1000>, 4000> <= 17 * 4000);
+template <class Address, std::size_t Arena, std::size_t Objects>
+constexpr std::size_t most_per_object =
+    (sizeof(object_table<Address, Arena, Objects>) + Objects - 1) / Objects;
+static_assert(most_per_object<std::uint32_t, 4096, 10> <= 16);
+static_assert(most_per_object<std::uint32_t, 65536, 16> <= 16);
+static_assert(most_per_object<std::uint32_t, 65536, 200> <= 16);
+static_assert(most_per_object<std::uint32_t, 65536, 255> <= 16);
+static_assert(most_per_object<std::uint32_t, 65536, 256> <= 16);
+static_assert(most_per_object<std::uint32_t, 65536, 257> <= 16);
+static_assert(most_per_object<std::uint32_t, 65536, 1025> <= 16);
+static_assert(most_per_object<std::uint32_t, 65536, 4096> <= 16);
+static_assert(most_per_object<std::uint32_t, 65536, 40'000> <= 16);
+static_assert(most_per_object<std::uint32_t, 65536, 65535> <= 16);
+static_assert(most_per_object<std::uint32_t, 100'000, 300> <= 16);
+static_assert(most_per_object<std::uint32_t, 500'000, 65535> <= 16);
+static_assert(most_per_object<std::uint32_t, 1 << 26, 4096> <= 20);
 static_assert(sizeof(object_slot<std::uint32_t, 1 << 16, 4096>) == 12);
 static_assert(sizeof(object_slot<std::uint32_t, 1 << 20, 4096>) <= 16);
 static_assert(sizeof(object_slot<std::uint32_t, 1 << 26, 65536>) <= 16);
+
+// A handle: an address, and where the object was last.
+template <std::size_t Objects>
+using small_owner = unique_vptr<int, memory<4096, Objects, 1000>>;
+static_assert(sizeof(small_owner<16>) <= 8 && sizeof(small_owner<4000>) <= 8);
 
 } // namespace

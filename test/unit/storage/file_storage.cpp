@@ -78,8 +78,13 @@ ssize_t pread(int file, void* out, size_t count, off_t from) {
     if (faults.fails(faults.pread_error)) {
         return -1;
     }
-    const iovec part{.iov_base = out, .iov_len = (std::min)(count, faults.longest_transfer)};
-    return preadv(file, &part, 1, from);
+    return syscall(SYS_pread64, file, out, (std::min)(count, faults.longest_transfer), from);
+}
+ssize_t preadv(int file, const iovec* parts, int count, off_t from) {
+    if (faults.longest_transfer == SIZE_MAX && faults.pread_error == 0) {
+        return syscall(SYS_preadv, file, parts, count, from, 0);
+    }
+    return pread(file, parts->iov_base, parts->iov_len, from);
 }
 ssize_t pwrite(int file, const void* in, size_t count, off_t to) {
     if (faults.fails(faults.pwrite_error)) {
@@ -352,6 +357,17 @@ TEST_CASE("file_storage: what is no file is named") {
     CHECK(open_descriptors() == descriptors);
 }
 
+TEST_CASE("file_storage: out of file descriptors") {
+    directory here;
+    const std::string path = here / "image";
+    CHECK(in_child([&] {
+              const rlimit limit{.rlim_cur = 0, .rlim_max = 0};
+              return setrlimit(RLIMIT_NOFILE, &limit) == 0
+                         ? code_of(file_storage::open(path.c_str(), 100))
+                         : -1;
+          }) == static_cast<int>(errc::no_resources));
+}
+
 TEST_CASE("file_storage: a symbolic link leads to its file") {
     directory here;
     const std::string path = here / "image";
@@ -548,6 +564,65 @@ TEST_CASE("file_storage: is not bothered by signals and short transfers") {
             return file_storage::open((here / std::to_string(++files)).c_str(), 1000).value();
         },
         {.operations = 100});
+}
+
+/// Forty places, of all sizes, one after the other in the file and far apart in RAM.
+struct many_places {
+    std::vector<std::byte> bytes = std::vector<std::byte>(40UL * 100);
+    std::size_t number = 0;
+
+    [[nodiscard]] static std::size_t size(std::size_t n) { return 1 + n * 37 % 60; }
+    std::span<std::byte> operator()() {
+        const std::size_t n = number++;
+        return n < 40 ? std::span(bytes).subspan((39 - n) * 100, size(n)) : std::span<std::byte>();
+    }
+    [[nodiscard]] address total() const {
+        address sum = 0;
+        for (std::size_t n = 0; n < 40; ++n) {
+            sum += size(n);
+        }
+        return sum;
+    }
+    /// Whether they hold what an array of bytes counted up from `first` has.
+    [[nodiscard]] bool counts_up_from(unsigned first) const {
+        bool right = true;
+        for (std::size_t n = 0; n < 40; ++n) {
+            for (std::size_t i = 0; i < size(n); ++i) {
+                right = right && bytes[(39 - n) * 100 + i] == static_cast<std::byte>(first++);
+            }
+        }
+        return right;
+    }
+};
+
+TEST_CASE("file_storage: reads to many places at once, however few bytes come at a time") {
+    const faults_only_here guard;
+    directory here;
+    auto storage = file_storage::open((here / "image").c_str(), 5000).value();
+    std::vector<std::byte> all(5000);
+    for (std::size_t n = 0; n < all.size(); ++n) {
+        all[n] = static_cast<std::byte>(n);
+    }
+    CHECK(outcome(storage.write(0, all)) == ok);
+    for (const std::size_t longest : {SIZE_MAX, std::size_t{7}, std::size_t{1}}) {
+        faults.longest_transfer = longest;
+        faults.interruptions = longest == 7 ? 2 : 0;
+        many_places places;
+        CHECK(outcome(storage.read_scattered(100, places.total(), places)) == ok);
+        CHECK(places.counts_up_from(100));
+    }
+    faults.longest_transfer = SIZE_MAX;
+    faults.interruptions = 0;
+    many_places places;
+    CHECK(outcome(storage.read_scattered(4999, places.total(), places)) ==
+          message(errc::out_of_range));
+    CHECK(places.number == 0);
+    faults.pread_error = EIO;
+    CHECK(outcome(storage.read_scattered(0, places.total(), places)) == message(errc::read_failed));
+    faults.pread_error = 0;
+    CHECK(truncate((here / "image").c_str(), 50) == 0);
+    many_places beyond;
+    CHECK(outcome(storage.read_scattered(0, beyond.total(), beyond)) == message(errc::truncated));
 }
 
 TEST_CASE("file_storage: names what the system complains of") {

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: BSL-1.0
+#ifndef VMEM_DETAIL_HEAP_PARTS_HPP
+#define VMEM_DETAIL_HEAP_PARTS_HPP
+
+#include <vmem/detail/bound_residency.hpp>
+#include <vmem/detail/heap_commit.hpp>
+#include <vmem/detail/heap_image.hpp>
+#include <vmem/detail/heap_roots.hpp>
+#include <vmem/detail/image_copies.hpp>
+#include <vmem/detail/object_heap.hpp>
+#include <vmem/detail/typed_memory.hpp>
+#include <vmem/fwd.hpp>
+#include <vmem/policies.hpp>
+#include <vmem/residency/concept.hpp>
+#include <vmem/result.hpp>
+
+#include <cstddef>
+#include <type_traits>
+
+namespace vmem::detail {
+
+/// With a journal there is nothing to save in a hurry.
+template <class Objects>
+class unpersisted : public Objects {
+public:
+    result<void> persist() = delete;
+    result<void> restore() = delete;
+};
+
+/// What the arguments of a heap choose together.
+template <class Storage, class Residency, class Allocator, class... Policies>
+struct heap_parts {
+    using heap_type = heap<Storage, Residency, Allocator, Policies...>;
+    using binding = bound_residency<Residency, Storage, Policies...>;
+    using residency = typename binding::type;
+    static constexpr bool has_journal = binding::has_journal;
+    static constexpr std::size_t root_count = binding::root_count;
+
+    using memory =
+        typed_memory<heap_type, residency,
+                     typename policy<locking_policy, locking<no_lock>, Policies...>::type,
+                     typename policy<fault_policy, on_fault<trap_on_fault>, Policies...>::type>;
+    using plain_objects =
+        object_heap<heap_type, residency,
+                    typename policy<persisted_policy, on_persisted<go_on>, Policies...>::type>;
+    using objects = std::conditional_t<has_journal && object_residency<residency>,
+                                       unpersisted<plain_objects>, plain_objects>;
+    using commits = heap_commit<heap_type, residency, has_journal>;
+    using roots = heap_roots<heap_type, root_count>;
+    template <bool Journaled>
+    static auto choose_copies() {
+        if constexpr (Journaled) {
+            return std::type_identity<journaled_image<heap_type, residency>>{};
+        } else {
+            return std::type_identity<plain_image<heap_type, Storage, residency, root_count>>{};
+        }
+    }
+    /// Where the superblock is.
+    using copies = typename decltype(choose_copies<has_journal>())::type;
+    using image = heap_image<heap_type, Allocator, residency, root_count, copies>;
+};
+
+} // namespace vmem::detail
+
+#endif

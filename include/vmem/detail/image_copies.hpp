@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: BSL-1.0
+#ifndef VMEM_DETAIL_IMAGE_COPIES_HPP
+#define VMEM_DETAIL_IMAGE_COPIES_HPP
+
+#include <vmem/config.hpp>
+#include <vmem/detail/journal_record.hpp>
+#include <vmem/detail/superblock_copies.hpp>
+#include <vmem/detail/unit_io.hpp>
+#include <vmem/persist/superblock.hpp>
+#include <vmem/residency/concept.hpp>
+#include <vmem/result.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <type_traits>
+
+namespace vmem::detail {
+
+/// Where a heap without a journal keeps the copies of its superblock.
+template <class Storage, class Residency, std::size_t Roots>
+struct image_layout {
+    /// Bytes of a copy.
+    static constexpr std::size_t copy_bytes =
+        align_up(sizeof(superblock) + Roots * sizeof(root_entry), access_unit<Storage>);
+    /// Whether virtual memory begins after them, and not with them.
+    static constexpr bool headed = !std::is_same_v<typename Residency::storage_type, Storage>;
+    /// In what no address reaches, if there is room.
+    static constexpr address second =
+        headed || (!object_residency<Residency> && 2 * copy_bytes <= Residency::reserved)
+            ? copy_bytes
+            : align_up(Residency::reserved, align_up(sizeof(superblock), copy_bytes));
+    /// Where the allocator's region begins, in virtual memory.
+    static constexpr address begin =
+        headed || second < Residency::reserved ? Residency::reserved : second + copy_bytes;
+};
+
+/// What a heap without a journal makes of its storage: the superblock, twice, and how it changes.
+template <class Heap, class Storage, class Residency, std::size_t Roots>
+class plain_image {
+    using layout = image_layout<Storage, Residency, Roots>;
+
+protected:
+    static constexpr address region_begin = layout::begin;
+
+    /// Adds to a description of the composition where things are.
+    static void locate(superblock& block) noexcept {
+        block.second = layout::second;
+        block.data = 0;
+        if constexpr (layout::headed) {
+            block.data = Residency::storage_type::data_at;
+        }
+    }
+
+    /// An image that is half made must not be taken for the one that was there before.
+    [[nodiscard]] result<void> begin_image() {
+        return wipe_copies(self().storage(), layout::second, layout::copy_bytes);
+    }
+    [[nodiscard]] result<void> end_image(superblock block, std::span<const root_entry> roots) {
+        if (const auto saved = self().residency_.sync(); !saved) {
+            return saved;
+        }
+        for (std::uint64_t number = 0; number < 2; ++number) {
+            block.sequence = number;
+            if (const auto written = write_copy(block, roots); !written) {
+                return written;
+            }
+        }
+        note(block);
+        return self().storage().sync();
+    }
+    /// The newest superblock that this composition can take up, and its roots.
+    [[nodiscard]] result<superblock> read_image(const superblock& mine,
+                                                std::span<root_entry> roots) {
+        const auto found = read_copies(self().storage(), layout::second, roots);
+        if (!found) {
+            return failure(found.error());
+        }
+        if (!found->valid[0] && !found->valid[1]) {
+            return failure(found->why);
+        }
+        const superblock& newest = found->copies[found->newest()];
+        if (const auto fits = mine.accepts(newest); !fits) {
+            return failure(fits.error());
+        }
+        if constexpr (Roots != 0) {
+            const address at = newest.sequence % 2 == 0 ? 0 : layout::second;
+            if (const auto read = read_roots(self().storage(), at, newest, roots); !read) {
+                return failure(read.error());
+            }
+        }
+        note(newest);
+        return newest;
+    }
+    /// Replaces the older copy, after all that the roots speak of is durable. Two syncs have to be
+    /// there: one was before this.
+    [[nodiscard]] result<void> save_roots(superblock block, std::span<const root_entry> roots) {
+        block.sequence = number_.value + 1;
+        auto saved = write_copy(block, roots);
+        saved = saved ? self().storage().sync() : saved;
+        if (saved) {
+            note(block);
+        }
+        return saved;
+    }
+
+private:
+    struct counted {
+        std::uint64_t value = 0;
+    };
+    struct nothing {};
+
+    [[nodiscard]] Heap& self() noexcept { return static_cast<Heap&>(*this); }
+
+    void note([[maybe_unused]] const superblock& block) noexcept {
+        if constexpr (Roots != 0) {
+            number_.value = block.sequence;
+        }
+    }
+    [[nodiscard]] result<void> write_copy(const superblock& block,
+                                          std::span<const root_entry> roots) {
+        const superblock sealed = block.sealed(roots);
+        constexpr std::size_t unit = access_unit<Storage>;
+        const commit_list no_log;
+        record_pieces<unit, layout::copy_bytes> record(&sealed, roots, no_log);
+        return write_pieces(self().storage(), block.sequence % 2 == 0 ? 0 : layout::second,
+                            layout::copy_bytes, record);
+    }
+
+    /// Of the newest copy.
+    [[no_unique_address]] std::conditional_t<Roots != 0, counted, nothing> number_;
+};
+
+/// The same for a heap with a journal, which has all that.
+template <class Heap, class Residency>
+class journaled_image {
+    using journal = typename Residency::storage_type;
+
+protected:
+    static constexpr address region_begin = Residency::reserved;
+
+    static void locate(superblock& block) noexcept {
+        block.second = journal::half;
+        block.data = journal::data_at;
+        block.block = journal::block_bytes;
+        block.durability = 2;
+    }
+    [[nodiscard]] result<void> begin_image() { return self().residency_.storage().begin_format(); }
+    [[nodiscard]] result<void> end_image(const superblock& block,
+                                         std::span<const root_entry> roots) {
+        const auto saved = self().residency_.write_out();
+        return saved ? self().residency_.storage().end_format(block, roots) : saved;
+    }
+    [[nodiscard]] result<superblock> read_image(const superblock& mine,
+                                                std::span<root_entry> roots) {
+        return self().residency_.storage().recover(mine, roots);
+    }
+
+private:
+    [[nodiscard]] Heap& self() noexcept { return static_cast<Heap&>(*this); }
+};
+
+} // namespace vmem::detail
+
+#endif

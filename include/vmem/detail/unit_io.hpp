@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: BSL-1.0
+#ifndef VMEM_DETAIL_UNIT_IO_HPP
+#define VMEM_DETAIL_UNIT_IO_HPP
+
+#include <vmem/config.hpp>
+#include <vmem/persist/crc32c.hpp>
+#include <vmem/result.hpp>
+#include <vmem/storage/concept.hpp>
+#include <vmem/storage/gathering.hpp>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+
+/// \file
+/// Accesses to a storage at any address, whatever its `read_size` and `write_size`, and of any
+/// size, through buffers on the stack.
+namespace vmem::detail {
+
+/// The larger of what a storage can read and write at least (bytes).
+template <class Storage>
+inline constexpr std::size_t access_unit =
+    storage_traits<Storage>::read_size < storage_traits<Storage>::write_size
+        ? storage_traits<Storage>::write_size
+        : storage_traits<Storage>::read_size;
+
+/// Reads any bytes. Errors: the storage's.
+template <class Storage>
+[[nodiscard]] result<void> read_any(Storage& storage, address from, std::span<std::byte> out) {
+    constexpr std::size_t unit = storage_traits<Storage>::read_size;
+    if constexpr (unit == 1) {
+        return storage.read(from, out);
+    } else {
+        std::array<std::byte, unit> buffer;
+        while (!out.empty()) {
+            const auto offset = static_cast<std::size_t>(from % unit);
+            if (offset == 0 && out.size() >= unit) {
+                const std::size_t whole = align_down(out.size(), unit);
+                if (const auto done = storage.read(from, out.first(whole)); !done) {
+                    return done;
+                }
+                out = out.subspan(whole);
+                from += whole;
+                continue;
+            }
+            if (const auto done = storage.read(from - offset, buffer); !done) {
+                return done;
+            }
+            const std::size_t part = lesser(unit - offset, out.size());
+            std::memcpy(out.data(), buffer.data() + offset, part);
+            out = out.subspan(part);
+            from += part;
+        }
+        return {};
+    }
+}
+
+/// Writes bytes that lie within one unit; the rest of the unit stays as it is. Errors: the
+/// storage's.
+template <class Storage>
+[[nodiscard]] result<void> write_any(Storage& storage, address to, std::span<const std::byte> in) {
+    constexpr std::size_t unit = access_unit<Storage>;
+    if constexpr (unit == 1) {
+        return storage.write(to, in);
+    } else {
+        std::array<std::byte, unit> buffer;
+        const auto offset = static_cast<std::size_t>(to % unit);
+        if (const auto done = storage.read(to - offset, buffer); !done) {
+            return done;
+        }
+        std::memcpy(buffer.data() + offset, in.data(), in.size());
+        return storage.write(to - offset, buffer);
+    }
+}
+
+/// Writes zeros to whole units. Errors: the storage's.
+template <class Storage>
+[[nodiscard]] result<void> write_zeros(Storage& storage, address to, address count) {
+    constexpr std::size_t most = access_unit<Storage> < 256 ? 256 : access_unit<Storage>;
+    constexpr std::array<std::byte, most> zeros{};
+    while (count != 0) {
+        const auto part = std::span(zeros).first(lesser(most, count));
+        if (const auto done = storage.write(to, part); !done) {
+            return done;
+        }
+        to += part.size();
+        count -= part.size();
+    }
+    return {};
+}
+
+/// Calls `use(bytes)` for all of `[from, from + count)`, at most `Most` bytes at a time; it returns
+/// a result<void>. Errors: the storage's, and those of `use`.
+template <std::size_t Most, class Storage, class Use>
+[[nodiscard]] result<void> for_bytes(Storage& storage, address from, address count, Use use) {
+    std::array<std::byte, Most> buffer;
+    while (count != 0) {
+        const auto part = std::span(buffer).first(lesser(Most, count));
+        auto done = read_any(storage, from, part);
+        if (done) {
+            done = use(std::span<const std::byte>(part));
+        }
+        if (!done) {
+            return done;
+        }
+        from += part.size();
+        count -= part.size();
+    }
+    return {};
+}
+
+/// CRC-32C of bytes of a storage, continued from `crc`. Errors: the storage's.
+template <std::size_t Most, class Storage>
+[[nodiscard]] result<std::uint32_t> crc_of(Storage& storage, address from, address count,
+                                           std::uint32_t crc) {
+    const auto read = for_bytes<Most>(storage, from, count, [&](auto bytes) {
+        crc = crc32c(bytes, crc);
+        return result<void>();
+    });
+    return read ? result<std::uint32_t>(crc) : failure(read.error());
+}
+
+/// Copies bytes of a storage to another place in it. Precondition: both places and the count are
+/// multiples of its units. Errors: the storage's.
+template <std::size_t Most, class Storage>
+[[nodiscard]] result<void> copy_bytes(Storage& storage, address from, address to, address count) {
+    return for_bytes<Most>(storage, from, count, [&](auto bytes) {
+        const auto done = storage.write(to, bytes);
+        to += bytes.size();
+        return done;
+    });
+}
+
+/// Like `vmem::write_gathered`, for any `write_size`: where the storage does not gather, pieces
+/// that are as long as the buffer are not copied to it. Precondition: `to`, `count`, and the start
+/// and size of each long piece are multiples of `write_size`.
+template <class Storage, class Next>
+[[nodiscard]] result<void> write_pieces(Storage& storage, address to, address count, Next& next) {
+    if constexpr (gathering_storage<Storage>) {
+        return storage.write_gathered(to, count, next);
+    } else {
+        constexpr std::size_t most = access_unit<Storage> < 256 ? 256 : access_unit<Storage>;
+        std::array<std::byte, most> buffer;
+        std::size_t filled = 0;
+        const auto put = [&](std::span<const std::byte> bytes) {
+            const auto done = storage.write(to, bytes);
+            to += bytes.size();
+            return done;
+        };
+        for (auto piece = next(); !piece.empty(); piece = next()) {
+            const bool is_long = piece.size() >= most;
+            while (!piece.empty()) {
+                if (filled == most || (is_long && filled != 0)) {
+                    if (const auto done = put(std::span(buffer).first(filled)); !done) {
+                        return done;
+                    }
+                    filled = 0;
+                }
+                if (is_long) {
+                    if (const auto done = put(piece); !done) {
+                        return done;
+                    }
+                    break;
+                }
+                const std::size_t part = lesser(piece.size(), most - filled);
+                std::memcpy(buffer.data() + filled, piece.data(), part);
+                piece = piece.subspan(part);
+                filled += part;
+            }
+        }
+        return filled != 0 ? put(std::span(buffer).first(filled)) : result<void>();
+    }
+}
+
+} // namespace vmem::detail
+
+#endif

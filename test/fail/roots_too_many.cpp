@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: BSL-1.0
+// EXPECT: roots: at most 1024; let a root point to a table
+#include <vmem/allocator/nonresident_linked_list_allocator.hpp>
+#include <vmem/heap.hpp>
+#include <vmem/residency/paged.hpp>
+#include <vmem/storage/ram_storage.hpp>
+
+using memory = vmem::heap<vmem::ram_storage<65536>, vmem::paged<256, 4>,
+                          vmem::nonresident_linked_list_allocator, vmem::roots<2000>>;
+static_assert(sizeof(memory) != 0);

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <vmem/allocator/nonresident_linked_list_allocator.hpp>
+#include <vmem/device/sd_card.hpp>
+#include <vmem/heap.hpp>
+#include <vmem/residency/paged.hpp>
+
+#include "size_common.hpp"
+#if defined(COUNTS)
+#include "board.hpp"
+#endif
+
+#include <cstdint>
+#include <new>
+
+namespace {
+
+#if defined(COUNTS)
+struct bus : board::sd_bus {
+    [[nodiscard]] static vmem::result<void> transfer(std::span<const std::byte> out,
+                                                     std::span<std::byte> in) noexcept {
+        bus_begins();
+        const auto done = sd_bus::transfer(out, in);
+        bus_ends();
+        return done;
+    }
+};
+#else
+using bus = register_bus;
+#endif
+constexpr std::size_t page = 512;
+using memory =
+    vmem::heap<vmem::sd_card<bus>, vmem::paged<page, 8>, vmem::nonresident_linked_list_allocator,
+               vmem::durability<vmem::journaled<65'536, 0, 1'024>>, vmem::roots<1>>;
+using pointer = vmem::vptr<std::uint32_t, memory>;
+
+alignas(memory) std::byte room[sizeof(memory)];
+
+} // namespace
+
+int main() {
+    [[maybe_unused]] const stack_watch watch;
+#if defined(COUNTS)
+    board::sd_bus::enable();
+#endif
+    memory& heap = *new (room) memory;
+    if (!heap.storage().start() || !(heap.open() || heap.format())) {
+        give_up();
+    }
+    measure("nothing", [] {});
+    pointer p = nullptr;
+    measure("make", [&] {
+        const auto made = heap.make<std::uint32_t>(42);
+        if (!made) {
+            give_up();
+        }
+        p = *made;
+    });
+    p = unknown(p);
+    std::uint32_t value = 0;
+    measure("resident read of a word", [&] { value = *p; });
+    value = unknown(value) + 1;
+    measure("resident write of a word", [&] { *p = value; });
+    measure("commit of what make changed", [&] {
+        if (!heap.commit()) {
+            give_up();
+        }
+    });
+#if defined(COUNTS)
+    *p = value;
+    measure("commit of a word", [&] {
+        if (!heap.commit()) {
+            give_up();
+        }
+    });
+#endif
+    measure("free", [&] {
+        if (!heap.destroy(p)) {
+            give_up();
+        }
+    });
+    return static_cast<int>(unknown(value) & 0);
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <vmem/detail/superblock_copies.hpp>
+
+#include <vmem/storage/ram_storage.hpp>
+
+#include "contract/flaky.hpp"
+#include "support/test_heap.hpp"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <doctest/doctest.h>
+#include <span>
+
+namespace {
+
+using vmem::errc;
+using vmem::root_entry;
+using vmem::superblock;
+using vmem::detail::read_copies;
+using vmem::test::error_of;
+
+using disk = vmem::ram_storage<1024>;
+using roots = std::array<root_entry, 1>;
+
+void put(disk& medium, std::size_t at, std::uint64_t sequence, const roots& entries) {
+    superblock block;
+    block.sequence = sequence;
+    block = block.sealed(entries);
+    std::memcpy(medium.data() + at, &block, sizeof(block));
+    std::memcpy(medium.data() + at + sizeof(block), entries.data(), sizeof(entries));
+}
+
+TEST_CASE("superblock_copies: the newest whole one counts") {
+    disk medium;
+    roots entries{};
+    put(medium, 0, 4, entries);
+    put(medium, 512, 5, entries);
+    auto found = read_copies(medium, 512, entries);
+    REQUIRE(found);
+    CHECK((found->valid[0] && found->valid[1] && found->newest() == 1));
+    put(medium, 0, 6, entries);
+    found = read_copies(medium, 512, entries);
+    CHECK(found->newest() == 0);
+    medium.data()[100] ^= std::byte{1};
+    found = read_copies(medium, 512, entries);
+    CHECK((!found->valid[0] && found->newest() == 1));
+    // The roots are a part of it.
+    put(medium, 0, 6, entries);
+    medium.data()[130] ^= std::byte{1};
+    found = read_copies(medium, 512, entries);
+    CHECK((!found->valid[0] && found->newest() == 1 && found->why == errc::corrupt));
+}
+
+TEST_CASE("superblock_copies: a copy in the place of the other is damage") {
+    disk medium;
+    roots entries{};
+    put(medium, 0, 5, entries);
+    const auto found = read_copies(medium, 512, entries);
+    REQUIRE(found);
+    CHECK((!found->valid[0] && !found->valid[1] && found->why == errc::corrupt));
+}
+
+TEST_CASE("superblock_copies: says why there is none") {
+    disk medium;
+    roots entries{};
+    CHECK(read_copies(medium, 512, entries)->why == errc::not_formatted);
+    // The second copy may be beyond the end of what there is.
+    CHECK(read_copies(medium, 2048, entries)->why == errc::not_formatted);
+    put(medium, 512, 5, entries);
+    medium.data()[600] ^= std::byte{1};
+    CHECK(read_copies(medium, 512, entries)->why == errc::corrupt);
+}
+
+TEST_CASE("superblock_copies: a storage that fails is not one that is damaged") {
+    using flaky = vmem::contract::flaky<disk>;
+    disk medium;
+    roots entries{};
+    put(medium, 0, 4, entries);
+    put(medium, 512, 5, entries);
+    for (std::uint64_t n = 1; n <= 4; ++n) {
+        flaky storage{medium};
+        storage.fail(n);
+        CHECK(error_of(read_copies(storage, 512, entries)) == message(errc::read_failed));
+    }
+}
+
+} // namespace

@@ -1,0 +1,597 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSL-1.0
+"""Runs the library on emulated microcontrollers.
+
+  tools/firmware.py                 builds test/firmware for each board and runs it in QEMU
+  tools/firmware.py FILTER...       only the tests whose "board test" contains one of these
+  tools/firmware.py --size          compares sizes, stacks and instruction counts with docs/size.md
+  tools/firmware.py --size --write  writes docs/size.md
+  tools/firmware.py --cuts N        so many power cuts (default 320)
+
+The last line says how many passed and failed. Needs qemu-system-arm, qemu-system-misc,
+gcc-arm-none-eabi, libstdc++-arm-none-eabi-newlib, gcc-riscv64-unknown-elf,
+picolibc-riscv64-unknown-elf, g++, libexpected-dev; clang for the second compiler.
+"""
+import argparse
+import concurrent.futures
+import os
+import pathlib
+import random
+import shutil
+import signal
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+SOURCE = ROOT / "test" / "firmware"
+BUILD = pathlib.Path(os.environ.get("VMEM_FIRMWARE_BUILD", ROOT / "build" / "firmware"))
+
+COMMON = ["-std=c++20", "-g", "-DNDEBUG", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror", "-Wno-psabi",
+          # False alarms within tl::expected, which come and go with what is inlined.
+          "-Wno-maybe-uninitialized",
+          # 64-bit numbers on media meet 32-bit addresses; worth a look, but no reason to stop.
+          "-Wno-error=conversion",
+          "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics", "-ffreestanding", "-fno-unwind-tables",
+          "-fno-asynchronous-unwind-tables", "-ffunction-sections", "-fdata-sections",
+          *os.environ.get("VMEM_FIRMWARE_FLAGS", "").split()]
+# The RISC-V package has no C++ headers of its own; those of the Arm package fit.
+NEWLIB = "/usr/include/newlib/c++/12.2.1"
+RISCV_HEADERS = ["-nostdinc++", "-isystem", NEWLIB, "-isystem", NEWLIB + "/arm-none-eabi/thumb/v7-m/nofp",
+                 "-isystem", "/usr/lib/picolibc/riscv64-unknown-elf/include"]
+PORTABLE = ["paged", "paged_again", "objects", "objects_again", "ram_allocators", "nonresident_allocators",
+            "journal", "journal_again"]
+
+
+class Board:
+    def __init__(self, machine, flags, tests, arch="arm", expected=None):
+        self.machine, self.flags, self.arch, self.tests = machine, flags, arch, tests
+        self.expected = expected or {}
+
+
+BOARDS = [
+    Board("lm3s6965evb", ["-mcpu=cortex-m3", "-mthumb"], PORTABLE + ["sd", "no_card", "words", "commits", "power_fail", "serial"]),
+    Board("mps2-an385", ["-mcpu=cortex-m3", "-mthumb"], PORTABLE + ["wild_access"], expected={"wild_access": 103}),
+    Board("netduinoplus2", ["-mcpu=cortex-m4", "-mthumb", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard"],
+          PORTABLE + ["wild_access"], expected={"wild_access": 103}),
+    Board("microbit", ["-mcpu=cortex-m0", "-mthumb"], PORTABLE),
+    Board("sifive_u", ["-march=rv32imac", "-mabi=ilp32", "-mcmodel=medany"], PORTABLE + ["sd", "no_card", "words"],
+          arch="riscv"),
+]
+# Files of tests that need a board's own devices.
+SOURCES = {"no_card": ["sd"], "commits": ["commits", "watched_bus"]}
+
+
+class Failed(Exception):
+    pass
+
+
+def run(command, **options):
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=300, **options)
+    if done.returncode != 0:
+        said = [line for line in (done.stdout + done.stderr).splitlines() if "error" in line or "undefined" in line]
+        raise Failed(" ".join(str(part) for part in command[-3:]) + "\n" + "\n".join(said[:5]))
+    return done.stdout
+
+
+def tool(board, name):
+    return ("arm-none-eabi-" if board.arch == "arm" else "riscv64-unknown-elf-") + name
+
+
+def includes(board):
+    # The compiler's own directories must not be followed by those of this machine: only what is asked for.
+    borrowed = BUILD / "include"
+    borrowed.mkdir(parents=True, exist_ok=True)
+    for name in ("tl", "boost"):
+        if not (borrowed / name).exists():
+            (borrowed / name).symlink_to(f"/usr/include/{name}")
+    flags = ["-I", ROOT / "include", "-isystem", borrowed]
+    return flags + (RISCV_HEADERS if board.arch == "riscv" else [])
+
+
+def compile_files(board, sources, directory, flags):
+    """Their objects, for all boards with the same processor."""
+    directory = BUILD / directory / "-".join(board.flags).replace("/", "_")
+    directory.mkdir(parents=True, exist_ok=True)
+    cache = ["ccache"] if shutil.which("ccache") else []
+
+    def compile_one(source):
+        target = directory / (source.name + ".o")
+        own = flags if source.suffix == ".cpp" else ["-march=rv32imac_zicsr"]
+        run([*cache, tool(board, "g++"), *board.flags, *COMMON, *own, *includes(board), "-c", source, "-o", target])
+        return target
+
+    jobs = int(os.environ.get("VMEM_JOBS", os.cpu_count() or 1))
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        return list(pool.map(compile_one, sources))
+
+
+def sources_of(test):
+    names = SOURCES.get(test, [test.removesuffix("_again").removesuffix("_check")])
+    return {SOURCE / (name if name == "watched_bus" else f"test_{name}") for name in names}
+
+
+def build(board, optimise="-Os"):
+    """One image with all tests of the board."""
+    out = BUILD / board.machine
+    out.mkdir(parents=True, exist_ok=True)
+    sources = [SOURCE / "main.cpp", SOURCE / "runtime.cpp", SOURCE / f"start_{board.arch}.cpp"]
+    if board.arch == "riscv":
+        sources.append(SOURCE / "start_riscv.S")
+    sources += sorted({path.with_suffix(".cpp") for test in board.tests for path in sources_of(test)})
+    objects = compile_files(board, sources, "objects", [optimise])
+    image = out / "suite.elf"
+    link(board, objects, image)
+    check_image(board, image)
+    return image
+
+
+def link(board, objects, image, script=None):
+    libraries = []
+    if board.arch == "riscv":
+        libraries = ["-L/usr/lib/picolibc/riscv64-unknown-elf/lib/rv32imac/ilp32"]
+    run([tool(board, "g++"), *board.flags, *objects, "-nostartfiles", "-nostdlib", "-L", SOURCE, "-T",
+         script or SOURCE / f"{board.machine}.ld", "-Wl,--gc-sections", *libraries, "-lc", "-lgcc", "-o", image])
+
+
+def check_image(board, image):
+    """Whatever allocates, throws or asks for types has left its name."""
+    for line in run([tool(board, "nm"), image]).splitlines():
+        name = line.split()[-1]
+        if name in ("malloc", "_malloc_r", "free", "_sbrk", "_Znwj", "_Znaj", "__cxa_throw") or \
+                name.startswith(("_ZTI", "_Unwind")):
+            raise Failed(f"{image.name} contains {name}")
+
+
+def emulator(board, image, arguments, extra=()):
+    program = "qemu-system-arm" if board.arch == "arm" else "qemu-system-riscv32"
+    words = "".join(f",arg={word}" for word in ["fw", *arguments])
+    bios = ["-bios", "none"] if board.arch == "riscv" else []
+    return [program, "-M", board.machine, *bios, "-nographic", "-monitor", "none", "-chardev", "stdio,id=sh",
+            "-semihosting-config", f"enable=on,target=native,chardev=sh{words}", "-kernel", str(image), *extra]
+
+
+def emulate(board, image, arguments, extra=(), timeout=30):
+    """The exit code and what was printed."""
+    command = emulator(board, image, arguments, extra)
+    if "-serial" not in extra:
+        command += ["-serial", "none"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, cwd=image.parent,
+                              stdin=subprocess.DEVNULL)
+    except subprocess.TimeoutExpired:
+        return -1, f"hung for {timeout} seconds"
+    return done.returncode, done.stdout
+
+
+class Report:
+    def __init__(self):
+        self.passed, self.failures = 0, 0
+
+    def note(self, name, ok, detail=""):
+        self.passed += ok
+        self.failures += not ok
+        print(f"{'ok    ' if ok else 'FAILED'} {name}" + (f": {detail}" if detail else ""), flush=True)
+
+
+def blank_card(path, size):
+    path.unlink(missing_ok=True)
+    with open(path, "wb") as card:
+        card.truncate(size)
+    return ["-drive", f"if=sd,format=raw,file={path}"]
+
+
+def plain_tests(board, image, report, wanted):
+    for test in board.tests:
+        if test in SPECIAL or not wanted(f"{board.machine} {test}"):
+            continue
+        variants = [([test], [], "")]
+        if test == "sd":
+            variants = [([test, str(size)], blank_card(image.parent / f"{name}.img", size), " " + name)
+                        for name, size in (("SDSC", 64 << 20), ("SDHC", 4 << 30))]
+        for arguments, extra, suffix in variants:
+            code, said = emulate(board, image, arguments, extra)
+            ok = code == board.expected.get(test, 0)
+            report.note(f"{board.machine} {test}{suffix}", ok, "" if ok else f"exit {code}: {said.strip()}")
+
+
+# --- the tests that need more than one run -------------------------------------------------------------
+
+
+def plugin():
+    """The emulator's plugin, see test/firmware/plugin.c."""
+    target, source = BUILD / "plugin.so", SOURCE / "plugin.c"
+    if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
+        run(["gcc", "-O2", "-shared", "-fPIC", source, "-o", target])
+    return target
+
+
+def symbols(board, image):
+    found = {}
+    for line in run([tool(board, "nm"), image]).splitlines():
+        words = line.split()
+        if len(words) == 3:
+            found[words[2]] = int(words[0], 16) & ~1
+    return found
+
+
+def words_test(board, image, report, options):
+    text = (ROOT / "docs" / "design.md").read_bytes() * 3
+    expected, word = {}, bytearray()
+    for byte in text + b" ":
+        lower = byte | 0x20
+        if ord("a") <= lower <= ord("z"):
+            if len(word) < 19:
+                word.append(lower)
+        elif word:
+            expected[bytes(word)] = expected.get(bytes(word), 0) + 1
+            word.clear()
+    wanted = f"words {sum(expected.values())} different {len(expected)} longest {max(map(len, expected))}"
+    card = image.parent / "words.img"
+    extra = blank_card(card, 8 << 20)
+    with open(card, "r+b") as image_file:
+        image_file.write(text)
+    for test in ("words", "words_again"):
+        code, said = emulate(board, image, [test, str(len(text))], extra)
+        ok = code == 0 and wanted in said
+        report.note(f"{board.machine} {test}", ok, wanted if ok else f"exit {code}: {said.strip()}, not {wanted}")
+
+
+def commits_test(board, image, report, options):
+    """Power cuts at exact instructions, every other one while a sector is being written, and some by killing
+    the emulator; each run takes up what the one before it left."""
+    at = symbols(board, image)
+    where = f"begin={at['sd_write_begins']:#x},end={at['sd_write_ends']:#x}"
+    card = image.parent / "commits.img"
+    extra = blank_card(card, 8 << 20)
+    code, said = emulate(board, image, ["commits", "5"], extra)
+    if code != 0:
+        report.note(f"{board.machine} commits", False, f"exit {code}: {said.strip()}")
+        return
+    count = image.parent / "count.txt"
+    code, said = emulate(board, image, ["commits", "12"],
+                         [*extra, "-plugin", f"{plugin()},{where},out={count}"])
+    _, total, inside, _ = count.read_text().split()[-4:]
+    total, inside = int(total), int(inside)
+    durable, lost, bad = last_number(said, "durable"), [], []
+    random.seed(1)
+    cuts = inside_cuts = killed = 0
+    while cuts < options.cuts and not bad:
+        kind = ("die", "dieinside", "kill")[cuts % 8 // 3 if cuts % 8 < 6 else (2 if cuts % 8 == 7 else 1)]
+        if kind == "kill":
+            command = emulator(board, image, ["commits", "100000"], [*extra, "-serial", "none"])
+            code, said = kill_after(command, random.uniform(0.05, 0.25), image.parent)
+            killed += 1
+        else:
+            number = random.randrange(total if kind == "die" else inside)
+            count.unlink(missing_ok=True)
+            code, said = emulate(board, image, ["commits", "100000"],
+                                 [*extra, "-plugin", f"{plugin()},{where},out={count},{kind}={number}"])
+            inside_cuts += count.read_text().split()[-1] == "1"
+        cuts += 1
+        if "FAILED" in said or code not in (137, -signal.SIGKILL):
+            bad.append(f"{kind}, cut {cuts}: exit {code}: {said.strip()[-200:]}")
+        found = last_number(said, "found")
+        if found is not None:
+            # The one that was being committed may or may not have made it.
+            if found not in (durable, durable + 1):
+                lost.append(f"cut {cuts - 1}: found {found} after {durable}")
+            durable = found
+        durable = last_number(said, "durable") or durable
+    # Two more, after which both halves of the journal are whole again.
+    code, said = emulate(board, image, ["commits", "2"], extra)
+    if code != 0 or last_number(said, "found") not in (durable, durable + 1):
+        bad.append(f"the last image: exit {code}: {said.strip()}")
+    detail = f"{cuts} power cuts ({inside_cuts} inside SD writes, {killed} by kill), {durable} commits, {len(lost)} lost"
+    report.note(f"{board.machine} commits", not lost and not bad, "; ".join([detail, *lost[:3], *bad[:3]]))
+    inspect(board, card, report)
+
+
+def kill_after(command, seconds, directory):
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
+                               text=True, cwd=directory)
+    try:
+        said, _ = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        said, _ = process.communicate()
+    return process.returncode, said
+
+
+def last_number(said, word):
+    numbers = [line.split()[1] for line in said.splitlines() if line.startswith(word + " ") and len(line.split()) > 1]
+    return int(numbers[-1]) if numbers else None
+
+
+def host_program(name):
+    """A program of tools/, built for this machine."""
+    program, source = BUILD / name, ROOT / "tools" / f"{name}.cpp"
+    cache = ["ccache"] if shutil.which("ccache") else []
+    run([*cache, "g++", "-std=c++20", "-O1", "-I", ROOT / "include", "-I", ROOT / "tools", "-c", source, "-o",
+         f"{program}.o"])
+    run(["g++", f"{program}.o", "-o", program])
+    return program
+
+
+def inspect(board, card, report):
+    """Whether the host finds the image in order."""
+    if (ROOT / "tools" / "vmem-inspect.cpp").exists():
+        done = subprocess.run([host_program("vmem-inspect"), card], capture_output=True, text=True)
+        report.note(f"{board.machine} commits: vmem-inspect on the host", done.returncode == 0,
+                    (done.stdout + done.stderr).strip()[-300:] if done.returncode else "")
+
+
+def power_fail_test(board, image, report, options):
+    card = image.parent / "power_fail.img"
+    random.seed(2)
+    inside, bad, runs = 0, [], 60
+    for index in range(runs):
+        extra = blank_card(card, 1 << 20)
+        ticks = random.randrange(20_000, 4_000_000)
+        code, said = emulate(board, image, ["power_fail", str(ticks), str(index + 1)],
+                             [*extra, "-icount", "shift=6,sleep=off"])
+        lines = said.splitlines()
+        where = [line.split()[1] for line in lines if line.startswith("at ")]
+        warned = [line.split() for line in lines if line.startswith(("inside ", "outside "))]
+        if code != 55 or len(warned) != 1:
+            bad.append(f"{ticks} ticks: exit {code}: {said.strip()[-150:]}")
+            continue
+        inside += warned[0][0] == "inside"
+        code, said = emulate(board, image, ["power_fail_check", warned[0][1], *where], extra)
+        if code != 0:
+            bad.append(f"{ticks} ticks, {' '.join(warned[0])}: exit {code}: {said.strip()[-150:]}")
+    report.note(f"{board.machine} power_fail", not bad,
+                "; ".join([f"{runs} warnings ({inside} inside an SD transfer), {len(bad)} bad", *bad[:3]]))
+
+
+def serial_test(board, image, report, options):
+    """With the host's program at the other end of the line, which is a good one at first and then a bad one."""
+    host = host_program("vmem-serial-host")
+    line = image.parent / "line"
+    for disturbance in ([], ["--drop", "3000", "--flip", "3000"]):
+        server = subprocess.Popen([str(host), "--unix", str(line), "--once", "--size", "65536", *disturbance],
+                                  stdout=subprocess.PIPE, text=True)
+        server.stdout.readline()
+        code, said = emulate(board, image, ["serial", "100"], ["-serial", f"unix:{line}"])
+        try:
+            counts = server.communicate(timeout=10)[0].strip()
+        except subprocess.TimeoutExpired:
+            server.kill()
+            counts = "the host did not end"
+        repeated = last_number(said, "repeated")
+        ok = code == 0 and server.returncode == 0 and (repeated != 0 if disturbance else repeated == 0)
+        report.note(f"{board.machine} serial" + (", bytes lost and changed" if disturbance else ""), ok,
+                    f"{counts}, {repeated} sent again" if ok else f"exit {code}: {said.strip()} {counts}")
+
+
+SPECIAL = {"serial": serial_test, "words": words_test, "commits": commits_test, "power_fail": power_fail_test}
+
+# --- other compilers, and the example ------------------------------------------------------------------
+
+
+def clang_checks(report, wanted):
+    """The drivers and a heap of each kind, compiled by clang for Arm; the drivers and a paged heap for AVR."""
+    for compiler in ("clang++-14", "clang++-19", "clang++"):
+        if shutil.which(compiler):
+            break
+    else:
+        return
+    borrowed = includes(BOARDS[0])
+    headers = ["-nostdinc++", "-isystem", NEWLIB, "-isystem", NEWLIB + "/arm-none-eabi/thumb/v6-m/nofp", "-isystem",
+               "/usr/include/newlib"]
+    for target, name in ((["--target=thumbv7m-none-eabi", "-mcpu=cortex-m3"], "Arm"),
+                         (["--target=avr", "-mmcu=atmega2560"], "AVR")):
+        for source in ("device_headers", "heaps"):
+            title = f"{compiler} for {name}: {source}"
+            if not wanted(title):
+                continue
+            try:
+                run([compiler, *target, "-std=c++20", "-Os", "-Wall", "-Wextra", "-Wshadow", "-Werror", "-DNDEBUG",
+                     "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics", *headers, *borrowed, "-c",
+                     SOURCE / f"{source}.cpp", "-o", BUILD / "clang.o"])
+                report.note(title, True)
+            except Failed as failure:
+                report.note(title, False, str(failure))
+
+
+def example(report, wanted):
+    if not wanted("examples/firmware"):
+        return
+    done = subprocess.run(["make", "-C", str(ROOT / "examples" / "firmware"), f"BUILD={BUILD / 'example'}", "run"],
+                          capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL)
+    said = [line for line in done.stdout.splitlines() if line.startswith("samples")]
+    told = [line.strip() for line in (ROOT / "examples" / "firmware" / "README.md").read_text().splitlines()
+            if line.startswith("    samples")]
+    report.note("examples/firmware prints what its README says", done.returncode == 0 and said == told,
+                "" if said == told else f"{said} {done.stderr[-300:]}")
+
+
+# --- sizes and counts ---------------------------------------------------------------------------------
+
+# What is measured, and how much of its RAM is for the copies of what is outside.
+COMPOSITIONS = {
+    "paged_sram": ("paged heap on SPI SRAM", 8 * 256),
+    "objects_fram": ("object heap with persist on SPI FRAM", 1024),
+    "journal_sd": ("journaled paged heap on SD", 8 * 512),
+}
+CORES = {"lm3s6965evb": "Cortex-M3", "netduinoplus2": "Cortex-M4F", "microbit": "Cortex-M0", "sifive_u": "RV32IMAC"}
+COUNTED = ("lm3s6965evb", "sifive_u")
+TABLE = ROOT / "docs" / "size.md"
+
+
+def size_image(board, name, optimise, extra=()):
+    out = BUILD / "size" / board.machine / (optimise + "".join(extra))
+    out.mkdir(parents=True, exist_ok=True)
+    sources = [SOURCE / "size_common.cpp", SOURCE / f"start_{board.arch}.cpp", SOURCE / f"size_{name}.cpp"]
+    if board.arch == "riscv":
+        sources.append(SOURCE / "start_riscv.S")
+    objects = compile_files(board, sources, out.relative_to(BUILD), [optimise, "-DFIRMWARE_QUIET", *extra])
+    link(board, objects, out / f"{name}.elf")
+    check_image(board, out / f"{name}.elf")
+    return out / f"{name}.elf"
+
+
+def sections(board, image):
+    """Bytes of text (with constants), data and bss."""
+    return [int(word) for word in run([tool(board, "size"), image]).splitlines()[1].split()[:3]]
+
+
+def room_of(board, image):
+    for line in run([tool(board, "nm"), "-S", image]).splitlines():
+        words = line.split()
+        if len(words) == 4 and "4room" in words[3]:
+            return int(words[1], 16)
+    raise Failed(f"{image.name} has no heap")
+
+
+def counts_of(board, name, optimise):
+    """Instructions per operation without those of the bus, by name, and the deepest stack."""
+    image = size_image(board, name, optimise, ("-DCOUNTS",))
+    at = symbols(board, image)
+    out = image.parent / f"{name}.txt"
+    extra = blank_card(image.parent / "card.img", 8 << 20) if name == "journal_sd" else []
+    code, said = emulate(board, image, ["x"], [*extra, "-plugin", f"{plugin()},begin={at['bus_begins']:#x},"
+                                               f"end={at['bus_ends']:#x},mark={at['mark']:#x},out={out}"])
+    if code != 0:
+        raise Failed(f"{board.machine} {name} ends with {code}: {said.strip()}")
+    marks = [int(line.split()[1]) - int(line.split()[2])
+             for line in out.read_text().splitlines() if line.startswith("mark")]
+    names = [line.removeprefix("count ") for line in said.splitlines() if line.startswith("count ")]
+    spent = {each: end - begin for each, begin, end in zip(names, marks[::2], marks[1::2])}
+    nothing = spent.pop("nothing")
+    spent = {each: count - nothing for each, count in spent.items()}
+    if "all five" in spent:
+        # Without the four additions.
+        further = spent.pop("all five") - spent.pop("one of five") - 4
+        spent = dict(list(spent.items())[:2] + [("resident read of a word, one of several", -(-further // 4))]
+                     + list(spent.items())[2:])
+    return spent, last_number(said, "stack")
+
+
+def measure_all():
+    """Rows of both tables."""
+    sizes, counts = [], {}
+    for board in BOARDS:
+        if board.machine not in CORES:
+            continue
+        for optimise in ("-Os", "-O2"):
+            start = sections(board, size_image(board, "empty", optimise))
+            for name, (title, frames) in COMPOSITIONS.items():
+                image = size_image(board, name, optimise)
+                text, data, bss = (here - empty for here, empty in zip(sections(board, image), start))
+                stack = None
+                if board.machine in COUNTED:
+                    spent, stack = counts_of(board, name, optimise)
+                    for operation, count in spent.items():
+                        counts.setdefault((title, operation), {})[f"{CORES[board.machine]} {optimise}"] = count
+                sizes.append([title, CORES[board.machine], optimise, text, data, bss,
+                              room_of(board, image) - frames, stack])
+    return sizes, counts
+
+
+def size_document(sizes, counts):
+    columns = [f"{CORES[machine]} {optimise}" for machine in COUNTED for optimise in ("-Os", "-O2")]
+    lines = [SIZE_HEAD, "| composition | processor | | text | data | bss | RAM beyond frames | stack |",
+             "|---|---|---|--:|--:|--:|--:|--:|"]
+    order = {title: index for index, (title, _) in enumerate(COMPOSITIONS.values())}
+    for row in sorted(sizes, key=lambda row: order[row[0]]):
+        lines.append("| " + " | ".join("-" if cell is None else str(cell) for cell in row) + " |")
+    lines += ["", SIZE_MIDDLE, "| composition | operation | " + " | ".join(columns) + " |",
+              "|---|---|" + "--:|" * len(columns)]
+    for (title, operation), row in counts.items():
+        lines.append(f"| {title} | {operation} | " + " | ".join(str(row[each]) for each in columns) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def figures(document):
+    """Each number of a table, by its row's words and its column."""
+    found, head = {}, []
+    for line in document.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")] if line.startswith("|") else []
+        if not cells:
+            head = []
+        elif not head:
+            head = cells
+        else:
+            key = " / ".join(cell for cell in cells if cell and not cell.isdigit() and cell != "-")
+            for name, cell in zip(head, cells):
+                if cell.isdigit():
+                    found[f"{key}: {name}"] = int(cell)
+    return found
+
+
+def size_check(write):
+    document = size_document(*measure_all())
+    if write:
+        TABLE.write_text(document)
+        print(f"wrote {TABLE.relative_to(ROOT)}")
+        return 0
+    before, now = figures(TABLE.read_text() if TABLE.exists() else ""), figures(document)
+    grown = [f"{name}: {now[name]}, was {before.get(name, 'not there')}"
+             for name in now if name not in before or now[name] > before[name] * 1.02]
+    for line in grown:
+        print("FAILED", line)
+    if grown:
+        print("If that is meant to be: ./run firmware --size --write")
+    print(f"{len(now) - len(grown)} passed, {len(grown)} failed")
+    return 1 if grown else 0
+
+
+SIZE_HEAD = """# Sizes and instruction counts
+
+Written by `./run firmware --size --write`; `./run firmware --size` fails when a figure grows by more than 2 %.
+
+Whole programs without start-up code: everything that is in the image but not in one whose `main` does nothing, the driver,
+the bus and `memcpy` included. The programs are `test/firmware/size_*.cpp`; each starts its chip, formats the heap (the
+journaled one also opens it), and makes, reads, writes and frees an object. Bytes; GCC 12.2, `-fno-exceptions
+-fno-rtti -ffunction-sections -Wl,--gc-sections`, no link-time optimisation. "RAM beyond frames" is the size of the heap object
+without the page frames (8 of 256 bytes; with SD of 512) or the object arena (1 KiB, 16 slots); "stack" is the
+deepest that was seen, format and all operations included.
+"""
+SIZE_MIDDLE = """## Instructions per operation
+
+Counted one by one in the emulator, so that they are the same each time; without those of the bus itself, which depend on
+the controller. A miss is that of a word with 8 frames; "clean" means that nothing had to be written back first.
+"""
+
+
+
+def special_tests(board, image, report, wanted, options):
+    for test in board.tests:
+        if test in SPECIAL and wanted(f"{board.machine} {test}"):
+            SPECIAL[test](board, image, report, options)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("filter", nargs="*")
+    parser.add_argument("--size", action="store_true")
+    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--cuts", type=int, default=320)
+    options = parser.parse_args()
+    BUILD.mkdir(parents=True, exist_ok=True)
+    if options.size:
+        return size_check(options.write)
+    report = Report()
+
+    def wanted(name):
+        return not options.filter or any(each in name for each in options.filter)
+
+    for board in BOARDS:
+        if not any(wanted(f"{board.machine} {test}") for test in board.tests):
+            continue
+        try:
+            image = build(board)
+            report.note(f"{board.machine} links without malloc, _sbrk, exceptions and RTTI", True)
+        except Failed as failure:
+            report.note(f"{board.machine} builds", False, str(failure))
+            continue
+        plain_tests(board, image, report, wanted)
+        special_tests(board, image, report, wanted, options)
+    clang_checks(report, wanted)
+    example(report, wanted)
+    print(f"{report.passed} passed, {report.failures} failed")
+    return 1 if report.failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
