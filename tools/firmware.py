@@ -49,7 +49,8 @@ class Board:
 
 
 BOARDS = [
-    Board("lm3s6965evb", ["-mcpu=cortex-m3", "-mthumb"], PORTABLE + ["sd", "no_card", "words", "commits", "power_fail", "serial"]),
+    Board("lm3s6965evb", ["-mcpu=cortex-m3", "-mthumb"],
+          PORTABLE + ["sd", "no_card", "words", "commits", "power_fail", "serial"]),
     Board("mps2-an385", ["-mcpu=cortex-m3", "-mthumb"], PORTABLE + ["wild_access"], expected={"wild_access": 103}),
     Board("netduinoplus2", ["-mcpu=cortex-m4", "-mthumb", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard"],
           PORTABLE + ["wild_access"], expected={"wild_access": 103}),

@@ -41,7 +41,7 @@ template <class Storage, class Residency, class Allocator, class... Policies>
 class heap : public detail::heap_parts<Storage, Residency, Allocator, Policies...>::memory,
              public detail::heap_parts<Storage, Residency, Allocator, Policies...>::objects,
              public detail::heap_parts<Storage, Residency, Allocator, Policies...>::commits,
-             public detail::heap_parts<Storage, Residency, Allocator, Policies...>::roots,
+             public detail::heap_parts<Storage, Residency, Allocator, Policies...>::root_names,
              private detail::heap_parts<Storage, Residency, Allocator, Policies...>::image {
     static_assert((check_storage<Storage>(), true));
     static_assert((detail::check_policies<Policies...>(), true));
@@ -53,7 +53,7 @@ class heap : public detail::heap_parts<Storage, Residency, Allocator, Policies..
     using base::section;
     friend typename parts::plain_objects;
     friend typename parts::commits;
-    friend typename parts::roots;
+    friend typename parts::root_names;
     friend typename parts::copies;
     friend image;
 

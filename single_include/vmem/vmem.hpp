@@ -5290,14 +5290,17 @@ private:
         constexpr address least = lists::smallest_block - lists::header;
         const address needed = request.size < least ? least : request.size;
         address at = detail::align_up(nearest, request.align);
-        if (at != nearest && at - nearest < lists::smallest_block) {
-            at = detail::align_up(nearest + lists::smallest_block, request.align);
-        }
-        if (request.within != 0 && (at & (request.within - 1)) + request.size > request.within) {
+        const auto straddles = [&request](address start) {
+            return request.within != 0 &&
+                   (start & (request.within - 1)) + request.size > request.within;
+        };
+        if (straddles(at)) {
             at = detail::align_up(at, request.within);
-            if (at - nearest < lists::smallest_block) {
-                at = detail::align_up(nearest + lists::smallest_block, request.within);
-            }
+        }
+        if (at != nearest && at - nearest < lists::smallest_block) {
+            // The gap must hold a block; what begins after it may straddle the next border.
+            at = detail::align_up(nearest + lists::smallest_block, request.align);
+            at = straddles(at) ? detail::align_up(at, request.within) : at;
         }
         // An alignment beyond the end of memory may have wrapped.
         return at >= nearest && at < end && needed <= end - at ? static_cast<Word>(at) : 0;
@@ -12107,44 +12110,41 @@ template <std::size_t Most, class Storage>
     });
 }
 
-/// Like `vmem::write_gathered`, for any `write_size`: where the storage does not gather, pieces
-/// that are as long as the buffer are not copied to it. Precondition: `to`, `count`, and the start
-/// and size of each long piece are multiples of `write_size`.
+/// Like `vmem::write_gathered`, for any `write_size`: where the storage does not gather, the whole
+/// units of pieces that are as long as the buffer are not copied to it. Precondition: `to` and
+/// `count` are multiples of `write_size`.
 template <class Storage, class Next>
 [[nodiscard]] result<void> write_pieces(Storage& storage, address to, address count, Next& next) {
     if constexpr (gathering_storage<Storage>) {
         return storage.write_gathered(to, count, next);
     } else {
-        constexpr std::size_t most = access_unit<Storage> < 256 ? 256 : access_unit<Storage>;
+        constexpr std::size_t unit = access_unit<Storage>;
+        constexpr std::size_t most = unit < 256 ? 256 : unit;
         std::array<std::byte, most> buffer;
         std::size_t filled = 0;
         const auto put = [&](std::span<const std::byte> bytes) {
-            const auto done = storage.write(to, bytes);
+            const auto done = bytes.empty() ? result<void>() : storage.write(to, bytes);
             to += bytes.size();
             return done;
         };
-        for (auto piece = next(); !piece.empty(); piece = next()) {
-            const bool is_long = piece.size() >= most;
-            while (!piece.empty()) {
-                if (filled == most || (is_long && filled != 0)) {
-                    if (const auto done = put(std::span(buffer).first(filled)); !done) {
-                        return done;
-                    }
-                    filled = 0;
+        for (auto piece = next(); !piece.empty(); piece = piece.empty() ? next() : piece) {
+            const bool direct = piece.size() >= most && filled % unit == 0;
+            if (direct || filled == most) {
+                auto done = put(std::span(buffer).first(filled));
+                filled = 0;
+                const std::size_t whole = direct ? align_down(piece.size(), unit) : 0;
+                done = done ? put(piece.first(whole)) : done;
+                if (!done) {
+                    return done;
                 }
-                if (is_long) {
-                    if (const auto done = put(piece); !done) {
-                        return done;
-                    }
-                    break;
-                }
-                const std::size_t part = lesser(piece.size(), most - filled);
-                std::memcpy(buffer.data() + filled, piece.data(), part);
-                piece = piece.subspan(part);
-                filled += part;
+                piece = piece.subspan(whole);
             }
+            const std::size_t part = lesser(piece.size(), most - filled);
+            std::memcpy(buffer.data() + filled, piece.data(), part);
+            piece = piece.subspan(part);
+            filled += part;
         }
-        return filled != 0 ? put(std::span(buffer).first(filled)) : result<void>();
+        return put(std::span(buffer).first(filled));
     }
 }
 
@@ -12527,27 +12527,28 @@ public:
         return {};
     }
 
-    /// Makes sure that there is nothing of this transaction, or of later ones. Errors: the
-    /// storage's.
+    /// Makes sure that there is nothing of this transaction, or of later ones, and no group that a
+    /// power cut has left unreadable. Errors: the storage's.
     [[nodiscard]] result<void> forget() {
         group entries;
         for (std::size_t number = 0; number < groups; ++number) {
-            const auto known = read(number, entries);
-            if (!known && known.error() != errc::corrupt) {
-                return known;
+            const auto done = read(number, entries);
+            if (!done && done.error() != errc::corrupt) {
+                return done;
             }
-            // A `checked` storage says so of what was being written when the power went.
-            bool found = !known;
+            bool found = !done;
             for (journal_spill& entry : entries) {
-                if (!known || entry.sequence >= sequence_) {
+                if (!done || entry.sequence >= sequence_) {
                     entry = {};
                     found = true;
                 }
             }
+            if (!found) {
+                continue;
+            }
             const auto bytes = std::as_bytes(std::span(entries));
-            if (const auto done = found ? storage_.write(group_at(number), bytes) : result<void>();
-                !done) {
-                return done;
+            if (const auto written = storage_.write(group_at(number), bytes); !written) {
+                return written;
             }
         }
         return {};
@@ -12739,7 +12740,10 @@ template <class Storage>
     for (std::size_t n = 0; n < 2; ++n) {
         const auto out = std::as_writable_bytes(std::span(&copies[n], 1));
         if (const auto read = read_any(storage, n == 0 ? 0 : second, out); !read) {
-            return read;
+            if (!is_damage(read.error())) {
+                return read;
+            }
+            copies[n].magic = 0;
         }
     }
     const bool first_is_newer =
@@ -14977,7 +14981,7 @@ struct heap_parts {
     using objects = std::conditional_t<has_journal && object_residency<residency>,
                                        unpersisted<plain_objects>, plain_objects>;
     using commits = heap_commit<heap_type, residency, has_journal>;
-    using roots = heap_roots<heap_type, root_count>;
+    using root_names = heap_roots<heap_type, root_count>;
     template <bool Journaled>
     static auto choose_copies() {
         if constexpr (Journaled) {
@@ -15083,7 +15087,7 @@ template <class Storage, class Residency, class Allocator, class... Policies>
 class heap : public detail::heap_parts<Storage, Residency, Allocator, Policies...>::memory,
              public detail::heap_parts<Storage, Residency, Allocator, Policies...>::objects,
              public detail::heap_parts<Storage, Residency, Allocator, Policies...>::commits,
-             public detail::heap_parts<Storage, Residency, Allocator, Policies...>::roots,
+             public detail::heap_parts<Storage, Residency, Allocator, Policies...>::root_names,
              private detail::heap_parts<Storage, Residency, Allocator, Policies...>::image {
     static_assert((check_storage<Storage>(), true));
     static_assert((detail::check_policies<Policies...>(), true));
@@ -15095,7 +15099,7 @@ class heap : public detail::heap_parts<Storage, Residency, Allocator, Policies..
     using base::section;
     friend typename parts::plain_objects;
     friend typename parts::commits;
-    friend typename parts::roots;
+    friend typename parts::root_names;
     friend typename parts::copies;
     friend image;
 
@@ -17209,7 +17213,8 @@ protected:
 
 private:
     [[nodiscard]] static constexpr address image_at(std::uint64_t sequence) noexcept {
-        return sizeof(superblock) + (sequence % 2) * ((reserved - sizeof(superblock)) / 2);
+        return sizeof(superblock) +
+               static_cast<address>(sequence % 2) * ((reserved - sizeof(superblock)) / 2);
     }
 
     /// Brings everything home, so that the image in force is not needed any more.

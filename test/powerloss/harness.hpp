@@ -197,12 +197,16 @@ private:
         std::ranges::generate(past_.start, [&] { return static_cast<std::byte>(random()); });
         const auto medium = std::make_unique<Disk>();
         medium->bytes = past_.start;
-        medium->notes = &past_;
         states_.clear();
         states_.push_back({.model = {}, .contents = nothing()});
         begun_ = done_ = 1;
         work model;
         const auto heap = std::make_unique<Heap>(*medium);
+        if constexpr (requires { heap->storage().format(); }) {
+            must(heap->storage().format());
+            past_.start = medium->bytes;
+        }
+        medium->notes = &past_;
         format(*heap, *medium);
         model.begin(*heap);
         commit(*heap, *medium, model);

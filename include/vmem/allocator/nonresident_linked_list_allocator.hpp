@@ -247,14 +247,17 @@ private:
         constexpr address least = lists::smallest_block - lists::header;
         const address needed = request.size < least ? least : request.size;
         address at = detail::align_up(nearest, request.align);
-        if (at != nearest && at - nearest < lists::smallest_block) {
-            at = detail::align_up(nearest + lists::smallest_block, request.align);
-        }
-        if (request.within != 0 && (at & (request.within - 1)) + request.size > request.within) {
+        const auto straddles = [&request](address start) {
+            return request.within != 0 &&
+                   (start & (request.within - 1)) + request.size > request.within;
+        };
+        if (straddles(at)) {
             at = detail::align_up(at, request.within);
-            if (at - nearest < lists::smallest_block) {
-                at = detail::align_up(nearest + lists::smallest_block, request.within);
-            }
+        }
+        if (at != nearest && at - nearest < lists::smallest_block) {
+            // The gap must hold a block; what begins after it may straddle the next border.
+            at = detail::align_up(nearest + lists::smallest_block, request.align);
+            at = straddles(at) ? detail::align_up(at, request.within) : at;
         }
         // An alignment beyond the end of memory may have wrapped.
         return at >= nearest && at < end && needed <= end - at ? static_cast<Word>(at) : 0;

@@ -46,7 +46,7 @@ struct heap_parts {
     using objects = std::conditional_t<has_journal && object_residency<residency>,
                                        unpersisted<plain_objects>, plain_objects>;
     using commits = heap_commit<heap_type, residency, has_journal>;
-    using roots = heap_roots<heap_type, root_count>;
+    using root_names = heap_roots<heap_type, root_count>;
     template <bool Journaled>
     static auto choose_copies() {
         if constexpr (Journaled) {

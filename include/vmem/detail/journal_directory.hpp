@@ -87,27 +87,28 @@ public:
         return {};
     }
 
-    /// Makes sure that there is nothing of this transaction, or of later ones. Errors: the
-    /// storage's.
+    /// Makes sure that there is nothing of this transaction, or of later ones, and no group that a
+    /// power cut has left unreadable. Errors: the storage's.
     [[nodiscard]] result<void> forget() {
         group entries;
         for (std::size_t number = 0; number < groups; ++number) {
-            const auto known = read(number, entries);
-            if (!known && known.error() != errc::corrupt) {
-                return known;
+            const auto done = read(number, entries);
+            if (!done && done.error() != errc::corrupt) {
+                return done;
             }
-            // A `checked` storage says so of what was being written when the power went.
-            bool found = !known;
+            bool found = !done;
             for (journal_spill& entry : entries) {
-                if (!known || entry.sequence >= sequence_) {
+                if (!done || entry.sequence >= sequence_) {
                     entry = {};
                     found = true;
                 }
             }
+            if (!found) {
+                continue;
+            }
             const auto bytes = std::as_bytes(std::span(entries));
-            if (const auto done = found ? storage_.write(group_at(number), bytes) : result<void>();
-                !done) {
-                return done;
+            if (const auto written = storage_.write(group_at(number), bytes); !written) {
+                return written;
             }
         }
         return {};

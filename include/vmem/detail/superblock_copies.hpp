@@ -84,7 +84,10 @@ template <class Storage>
     for (std::size_t n = 0; n < 2; ++n) {
         const auto out = std::as_writable_bytes(std::span(&copies[n], 1));
         if (const auto read = read_any(storage, n == 0 ? 0 : second, out); !read) {
-            return read;
+            if (!is_damage(read.error())) {
+                return read;
+            }
+            copies[n].magic = 0;
         }
     }
     const bool first_is_newer =

@@ -133,44 +133,41 @@ template <std::size_t Most, class Storage>
     });
 }
 
-/// Like `vmem::write_gathered`, for any `write_size`: where the storage does not gather, pieces
-/// that are as long as the buffer are not copied to it. Precondition: `to`, `count`, and the start
-/// and size of each long piece are multiples of `write_size`.
+/// Like `vmem::write_gathered`, for any `write_size`: where the storage does not gather, the whole
+/// units of pieces that are as long as the buffer are not copied to it. Precondition: `to` and
+/// `count` are multiples of `write_size`.
 template <class Storage, class Next>
 [[nodiscard]] result<void> write_pieces(Storage& storage, address to, address count, Next& next) {
     if constexpr (gathering_storage<Storage>) {
         return storage.write_gathered(to, count, next);
     } else {
-        constexpr std::size_t most = access_unit<Storage> < 256 ? 256 : access_unit<Storage>;
+        constexpr std::size_t unit = access_unit<Storage>;
+        constexpr std::size_t most = unit < 256 ? 256 : unit;
         std::array<std::byte, most> buffer;
         std::size_t filled = 0;
         const auto put = [&](std::span<const std::byte> bytes) {
-            const auto done = storage.write(to, bytes);
+            const auto done = bytes.empty() ? result<void>() : storage.write(to, bytes);
             to += bytes.size();
             return done;
         };
-        for (auto piece = next(); !piece.empty(); piece = next()) {
-            const bool is_long = piece.size() >= most;
-            while (!piece.empty()) {
-                if (filled == most || (is_long && filled != 0)) {
-                    if (const auto done = put(std::span(buffer).first(filled)); !done) {
-                        return done;
-                    }
-                    filled = 0;
+        for (auto piece = next(); !piece.empty(); piece = piece.empty() ? next() : piece) {
+            const bool direct = piece.size() >= most && filled % unit == 0;
+            if (direct || filled == most) {
+                auto done = put(std::span(buffer).first(filled));
+                filled = 0;
+                const std::size_t whole = direct ? align_down(piece.size(), unit) : 0;
+                done = done ? put(piece.first(whole)) : done;
+                if (!done) {
+                    return done;
                 }
-                if (is_long) {
-                    if (const auto done = put(piece); !done) {
-                        return done;
-                    }
-                    break;
-                }
-                const std::size_t part = lesser(piece.size(), most - filled);
-                std::memcpy(buffer.data() + filled, piece.data(), part);
-                piece = piece.subspan(part);
-                filled += part;
+                piece = piece.subspan(whole);
             }
+            const std::size_t part = lesser(piece.size(), most - filled);
+            std::memcpy(buffer.data() + filled, piece.data(), part);
+            piece = piece.subspan(part);
+            filled += part;
         }
-        return filled != 0 ? put(std::span(buffer).first(filled)) : result<void>();
+        return put(std::span(buffer).first(filled));
     }
 }
 

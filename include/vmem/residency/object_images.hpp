@@ -128,7 +128,8 @@ protected:
 
 private:
     [[nodiscard]] static constexpr address image_at(std::uint64_t sequence) noexcept {
-        return sizeof(superblock) + (sequence % 2) * ((reserved - sizeof(superblock)) / 2);
+        return sizeof(superblock) +
+               static_cast<address>(sequence % 2) * ((reserved - sizeof(superblock)) / 2);
     }
 
     /// Brings everything home, so that the image in force is not needed any more.

@@ -116,6 +116,14 @@ TEST_CASE_TEMPLATE("unit_io: writes pieces one after the other, long ones as the
         const bool written = n >= 128 && n < 128 + all.bytes.size();
         REQUIRE(storage.medium().data()[n] == (written ? all.bytes[n - 128] : at(n)));
     }
+    // Long ones that begin or end within a unit.
+    pieces odd({16, 304, 64, 1000, 24, 256, 8, 500, 12});
+    REQUIRE(odd.bytes.size() % 64 == 8);
+    odd.sizes.push_back(56);
+    odd.bytes.resize(odd.bytes.size() + 56);
+    REQUIRE(write_pieces(storage, 1024, odd.bytes.size(), odd));
+    REQUIRE(storage.sync());
+    CHECK(std::equal(odd.bytes.begin(), odd.bytes.end(), storage.medium().data() + 1024));
     pieces small({100, 100, 100, 20});
     REQUIRE(write_pieces(storage, 0, 320, small));
     REQUIRE(storage.sync());

@@ -13,7 +13,16 @@ struct no_read {
 struct no_result : vmem::i2c_bus_archetype {
     bool read(std::uint8_t, std::span<const std::byte>, std::span<std::byte>);
 };
-static_assert(vmem::i2c_bus<vmem::i2c_bus_archetype>);
-static_assert(!vmem::i2c_bus<no_read> && !vmem::i2c_bus<no_result> && !vmem::i2c_bus<int>);
+struct stays : vmem::i2c_bus_archetype {
+    stays(stays&&) = delete;
+};
+
+TEST_CASE("i2c_bus: what is one") {
+    CHECK(vmem::i2c_bus<vmem::i2c_bus_archetype>);
+    CHECK_FALSE(vmem::i2c_bus<no_read>);
+    CHECK_FALSE(vmem::i2c_bus<no_result>);
+    CHECK_FALSE(vmem::i2c_bus<stays>);
+    CHECK_FALSE(vmem::i2c_bus<int>);
+}
 
 } // namespace
