@@ -85,8 +85,8 @@ def measure(clang):
         scratch = Path(directory)
         umbrella, standard = scratch / "umbrella.cpp", scratch / "standard.cpp"
         umbrella.write_text("#include <vmem/vmem.hpp>\n", encoding="utf-8")
-        standard.write_text("".join(f"#include <{name}>\n" for name in standard_headers()),
-                            encoding="utf-8")
+        standard.write_text("".join(f"#if __has_include(<{name}>)\n#include <{name}>\n#endif\n"
+                                    for name in standard_headers()), encoding="utf-8")
         own, total = preprocessed(umbrella)
         vmem, all_ = instantiations(clang, scratch)
         whole, base = seconds(umbrella), seconds(standard)

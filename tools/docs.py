@@ -62,7 +62,6 @@ VOCABULARY = MUTEX_AND_LISTS | POINTERS | RANGES | STORAGE | EVICTION | ALLOCATO
 INTERNAL = re.compile(r"vmem::(object_(images|access|store|cache|table|arena)|frame_table|page_(table|map))\b")
 
 UNDOCUMENTED = re.compile(r"(Member|Compound) (.*?)(?: \(\w+\) of \w+ (.*?))? is not documented")
-# Without a comment so far: the list may only get shorter.
 # Doxygen does not know what specialisations in namespace std are of.
 BEYOND_DOXYGEN = re.compile(r"Internal inconsistency: scope for class|enable_view<|enable_borrowed_range<|"
                             r"Unsupported xml/html tag|unable to resolve reference|"

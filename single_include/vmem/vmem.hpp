@@ -7942,6 +7942,8 @@ struct i2c_memory_chip {
 
 namespace chip {
 
+/// An EEPROM of Microchip's 24LC series.
+/// \{
 inline constexpr i2c_memory_chip eeprom_24lc16{
     .size = 2'048, .address_bytes = 1, .page = 16, .write_time = 5};
 inline constexpr i2c_memory_chip eeprom_24lc32{.size = 4'096, .page = 32, .write_time = 5};
@@ -7952,11 +7954,15 @@ inline constexpr i2c_memory_chip eeprom_24lc512{.size = 65'536, .page = 128, .wr
 inline constexpr i2c_memory_chip eeprom_24lc1025{
     .size = 131'072, .page = 128, .block_bit = 2, .write_time = 5};
 inline constexpr i2c_memory_chip eeprom_24lc1026{.size = 131'072, .page = 128, .write_time = 5};
+/// \}
+/// An FRAM of Fujitsu's MB85RC series.
+/// \{
 inline constexpr i2c_memory_chip fram_mb85rc16{.size = 2'048, .address_bytes = 1};
 inline constexpr i2c_memory_chip fram_mb85rc64{.size = 8'192};
 inline constexpr i2c_memory_chip fram_mb85rc256{.size = 32'768};
 inline constexpr i2c_memory_chip fram_mb85rc512{.size = 65'536};
 inline constexpr i2c_memory_chip fram_mb85rc1m{.size = 131'072};
+/// \}
 
 } // namespace chip
 
@@ -8039,6 +8045,7 @@ public:
     /// Nothing to do: each write has waited for the chip.
     [[nodiscard]] constexpr result<void> sync() noexcept { return {}; }
 
+    /// The bus that the chip is on.
     [[nodiscard]] constexpr Bus& bus() noexcept { return bus_; }
 
 private:
@@ -8376,8 +8383,11 @@ enum class sd_command : std::uint8_t {
 
 /// What begins a data block, and what ends a sequence of blocks that are written.
 namespace sd_token {
+/// Before a block that is read, or written alone.
 inline constexpr std::byte block{0xFE};
+/// Before each block of a sequence that is written.
 inline constexpr std::byte next_block{0xFC};
+/// After the last of them.
 inline constexpr std::byte stop{0xFD};
 /// What a line shows that nobody drives.
 inline constexpr std::byte silence{0xFF};
@@ -8889,6 +8899,7 @@ class sd_card {
     using selection = typename link_type::selection;
 
 public:
+    /// Bytes, the unit of all transfers.
     static constexpr std::size_t sector = link_type::block_size;
     static constexpr storage_geometry geometry = {
         .read_size = sector, .write_size = sector, .erase_size = 0, .atomic_write_size = sector};
@@ -8952,6 +8963,7 @@ public:
         return outcome;
     }
 
+    /// The bus that the card is on.
     [[nodiscard]] constexpr Bus& bus() noexcept { return link_.bus(); }
 
 private:
@@ -9156,6 +9168,7 @@ static_assert(storage<sd_card<spi_bus_archetype>> && gathering_storage<sd_card<s
 /// same kind and number. Every request may be repeated: it means the same the second time.
 namespace vmem {
 
+/// What is asked for.
 enum class serial_kind : std::uint8_t {
     /// The answer's `place` is the size of the storage (bytes).
     hello = 1,
@@ -9167,8 +9180,10 @@ enum class serial_kind : std::uint8_t {
     sync = 4,
 };
 
+/// What became of it.
 enum class serial_status : std::uint8_t { request = 0, done = 1, out_of_range = 2, failed = 3 };
 
+/// The head of a request or an answer.
 struct serial_frame {
     static constexpr std::byte mark{0xA7};
     static constexpr std::size_t header_size = 12;
@@ -9190,6 +9205,7 @@ struct serial_frame {
         return carries && status <= serial_status::done ? length : 0;
     }
 
+    /// The head as it is sent, its mark included.
     [[nodiscard]] constexpr std::array<std::byte, header_size> to_bytes() const noexcept {
         std::array<std::byte, header_size> bytes = {
             mark,
@@ -9202,6 +9218,7 @@ struct serial_frame {
         put(std::span(bytes).subspan<6>(), place);
         return bytes;
     }
+    /// What such bytes say; whether it makes sense is for the receiver to tell.
     [[nodiscard]] static constexpr serial_frame
     from_bytes(std::span<const std::byte, header_size> bytes) noexcept {
         return {.kind = static_cast<serial_kind>(bytes[1]),
@@ -9218,6 +9235,7 @@ struct serial_frame {
             value >>= 8;
         }
     }
+    /// A number, lowest byte first. Precondition: at most eight bytes.
     [[nodiscard]] static constexpr std::uint64_t get(std::span<const std::byte> from) noexcept {
         std::uint64_t value = 0;
         for (std::size_t i = from.size(); i != 0; --i) {
@@ -9314,6 +9332,7 @@ inline constexpr auto crc32c_tables = [] {
 
 /// How to compute a CRC-32C: two look-ups per byte in a table of 16 words, 64 bytes of flash.
 struct crc32c_nibbles {
+    /// The remainder (the CRC's complement) after `bytes`. O(n).
     [[nodiscard]] static constexpr std::uint32_t update(std::uint32_t remainder,
                                                         std::span<const std::byte> bytes) noexcept {
         const auto& table = detail::crc32c_tables<1, 4>[0];
@@ -9330,6 +9349,7 @@ struct crc32c_nibbles {
 /// 8 KiB. Source: Kounavis, Berry, "A systematic approach to building high performance
 /// software-based CRC generators", ISCC 2005 (slicing-by-8).
 struct crc32c_slices {
+    /// The remainder (the CRC's complement) after `bytes`. O(n).
     [[nodiscard]] static constexpr std::uint32_t update(std::uint32_t remainder,
                                                         std::span<const std::byte> bytes) noexcept {
         const auto& tables = detail::crc32c_tables<8, 8>;
@@ -9412,7 +9432,9 @@ struct crc32c_instruction {
 
 /// This processor has no instruction for it, or the compiler does not know.
 struct crc32c_instruction {
+    /// Whether the processor at hand has it.
     [[nodiscard]] static constexpr bool available() noexcept { return false; }
+    /// The remainder after `bytes`, by look-ups.
     [[nodiscard]] static constexpr std::uint32_t update(std::uint32_t remainder,
                                                         std::span<const std::byte> bytes) noexcept {
         return crc32c_nibbles::update(remainder, bytes);
@@ -9424,6 +9446,7 @@ struct crc32c_instruction {
 /// The processor's instruction where it has one; else the tables that suit the machine: nibbles
 /// where memory is scarce, slices on 64 bits.
 struct crc32c_automatic {
+    /// The remainder after `bytes`. O(n).
     [[nodiscard]] static constexpr std::uint32_t update(std::uint32_t remainder,
                                                         std::span<const std::byte> bytes) noexcept {
         using tables = std::conditional_t<sizeof(void*) >= 8, crc32c_slices, crc32c_nibbles>;
@@ -9495,6 +9518,7 @@ public:
         }
     }
 
+    /// What has gone over the line so far.
     [[nodiscard]] const serial_counts& counts() const noexcept { return counts_; }
     [[nodiscard]] Storage& storage() noexcept { return storage_; }
     /// The request that was answered last.
@@ -9605,6 +9629,7 @@ private:
 
 namespace vmem {
 
+/// How a `serial_storage` talks.
 struct serial_options {
     /// Bytes of data in a frame, at most `serial_frame::most_data`. A frame that is damaged is sent
     /// again whole; each costs 32 bytes, both ways together, and one answer to wait for.
@@ -9677,6 +9702,7 @@ public:
 
     /// Frames that had to be sent again, since construction.
     [[nodiscard]] constexpr std::uint32_t repeated() const noexcept { return repeated_; }
+    /// The line.
     [[nodiscard]] constexpr Port& port() noexcept { return port_; }
 
 private:
@@ -9813,6 +9839,8 @@ struct spi_fram_chip {
 
 namespace chip {
 
+/// An FRAM of Fujitsu's MB85RS series.
+/// \{
 inline constexpr spi_fram_chip fram_mb85rs64v{.size = 8'192};
 inline constexpr spi_fram_chip fram_mb85rs128b{.size = 16'384};
 inline constexpr spi_fram_chip fram_mb85rs256b{.size = 32'768};
@@ -9820,6 +9848,7 @@ inline constexpr spi_fram_chip fram_mb85rs512t{.size = 65'536, .sleeps = true};
 inline constexpr spi_fram_chip fram_mb85rs1mt{.size = 131'072, .address_bytes = 3, .sleeps = true};
 inline constexpr spi_fram_chip fram_mb85rs2mta{.size = 262'144, .address_bytes = 3, .sleeps = true};
 inline constexpr spi_fram_chip fram_mb85rs4mt{.size = 524'288, .address_bytes = 3, .sleeps = true};
+/// \}
 
 } // namespace chip
 
@@ -9880,6 +9909,7 @@ public:
         return detail::spi_transact(bus_, std::array{go_to_sleep}, {}, {});
     }
 
+    /// The bus that the chip is on.
     [[nodiscard]] constexpr Bus& bus() noexcept { return bus_; }
 
 private:
@@ -9952,12 +9982,15 @@ struct spi_sram_chip {
 /// Chips by name, for `spi_sram`, `spi_fram` and `i2c_memory`; figures from their data sheets.
 namespace chip {
 
+/// An SRAM of Microchip's 23K, 23A or 23LC series.
+/// \{
 inline constexpr spi_sram_chip sram_23k640{.size = 8'192, .sequential_mode = std::byte{0x41}};
 inline constexpr spi_sram_chip sram_23k256{.size = 32'768, .sequential_mode = std::byte{0x41}};
 inline constexpr spi_sram_chip sram_23a512{.size = 65'536};
 inline constexpr spi_sram_chip sram_23lc512 = sram_23a512;
 inline constexpr spi_sram_chip sram_23a1024{.size = 131'072, .address_bytes = 3};
 inline constexpr spi_sram_chip sram_23lc1024 = sram_23a1024;
+/// \}
 
 } // namespace chip
 
@@ -10010,6 +10043,7 @@ public:
     /// Nothing to do: writes take effect at once.
     [[nodiscard]] constexpr result<void> sync() noexcept { return {}; }
 
+    /// The bus that the chip is on.
     [[nodiscard]] constexpr Bus& bus() noexcept { return bus_; }
 
 private:
@@ -11242,6 +11276,7 @@ struct recorded {
                   "recorded: Sink must be default constructible and callable with an address, and "
                   "noexcept");
 
+    /// The policy itself, for `Slots` slots.
     template <std::size_t Slots>
     class policy {
     public:
@@ -16093,6 +16128,7 @@ public:
     /// Bytes. Nothing straddles pages here; they are the unit of the size, and the largest object
     /// that is sure to be constructed in place.
     static constexpr std::size_t page_size = PageSize;
+    /// All memory is one frame, which never leaves.
     static constexpr std::size_t frame_count = 1;
     /// Bytes at the start that no address reaches.
     static constexpr address reserved = PageSize;
@@ -16164,6 +16200,7 @@ public:
     }
     /// Nothing to do: the bytes are where they belong.
     [[gnu::always_inline]] void mark_dirty(place, std::size_t) noexcept {}
+    /// Counts a pin.
     [[gnu::always_inline]] void add_pin(std::size_t) noexcept { ++pins_; }
     /// Gives a pin back.
     [[gnu::always_inline]] void unpin(std::size_t) noexcept { --pins_; }
@@ -16254,6 +16291,7 @@ public:
     {
         return statistics_;
     }
+    /// From zero again.
     constexpr void reset_statistics() noexcept
         requires Statistics
     {
@@ -16284,6 +16322,7 @@ static_assert(residency<mapped_memory<ram_storage<128>, std::uint16_t, 64, false
 /// in whole pages.
 template <std::size_t PageSize = 512>
 struct memory_mapped {
+    /// The residency for a storage and an address type.
     template <class Storage, class Address, bool Statistics>
     using bind = mapped_memory<Storage, Address, PageSize, Statistics>;
 };
@@ -16958,7 +16997,9 @@ class object_ram {
 protected:
     using table_type = object_table<Address, Shape::arena_bytes, Shape::max_objects>;
     using arena_type = object_arena<typename Shape::allocator_type, Shape::arena_bytes>;
+    /// No slot.
     static constexpr std::size_t none = table_type::none;
+    /// Bytes of a slot in an image.
     static constexpr std::size_t slot_bytes = sizeof(typename table_type::slot_type);
 
 public:
@@ -17044,10 +17085,12 @@ protected:
         ram_.sequence = sequence;
     }
 
+    /// Where the object of a slot is.
     [[nodiscard]] std::byte* raw(std::size_t slot) noexcept {
         return ram_.arena.at(ram_.table[slot].place);
     }
 
+    /// Records what of an object is unsaved, a bit for each granule.
     void set_dirty(std::size_t slot, unsigned granules) noexcept {
         auto& object = ram_.table[slot];
         ram_.dirty += table_type::cost(object.size, granules);
@@ -17076,6 +17119,7 @@ protected:
         }
         return {};
     }
+    /// Brings everything home. Errors: the first one of the storage; all objects are tried.
     [[nodiscard]] result<void> save_all() noexcept {
         result<void> outcome;
         for (std::size_t slot = 0; slot < none; ++slot) {
@@ -17829,16 +17873,19 @@ public:
         detail::lesser(Shape::arena_bytes / 4, base::dirty_limit - base::slot_bytes));
 
 protected:
+    /// Bytes of virtual memory.
     struct byte_range {
         Address at;
         std::size_t size;
     };
+    /// Where they are, and whether they came in for this.
     struct found_bytes {
         place where;
         /// Brought in just now.
         bool fresh;
     };
 
+    /// The slot of a view of these bytes, loaded if wanted. Errors: as `bring`.
     [[nodiscard]] result<std::size_t> view(Address at, std::size_t size, bool load) noexcept {
         const auto cleared = clear(at, size);
         return cleared ? bring(at, size, load, table_type::view) : failure(cleared.error());
@@ -17861,6 +17908,8 @@ protected:
         const std::size_t offset = std::size_t{wanted.at} - around.at;
         return found_bytes{.where = {.frame = *brought, .offset = offset}, .fresh = true};
     }
+    /// Pins what was found; what came in for it in vain is dropped again. Errors: those of `found`,
+    /// of `hold`.
     [[nodiscard]] result<pinned_bytes> hold_found(const result<found_bytes>& found,
                                                   std::size_t size, access how) noexcept {
         if (!found) {
@@ -19506,6 +19555,7 @@ public:
 
     /// Reads everything. Errors: corrupt, with the first address in `last_corrupt`; the storage's.
     [[nodiscard]] result<void> verify() { return verify(0, size()); }
+    /// The same of the blocks that `count` bytes at `from` lie in.
     [[nodiscard]] result<void> verify(address from, address count) {
         if (!detail::lies_within(size(), from, count)) {
             return failure(errc::out_of_range);
@@ -19887,6 +19937,7 @@ public:
         counts_.bytes_written += done ? count : 0;
         return done;
     }
+    /// As the adapted storage does.
     [[nodiscard]] constexpr result<void> read_scattered(address from, address count, auto& next)
         requires scattering_storage<Storage>
     {
@@ -20562,6 +20613,7 @@ public:
 
     /// The storages adapted.
     [[nodiscard]] constexpr First& first() noexcept { return first_; }
+    /// The other one.
     [[nodiscard]] constexpr Second& second() noexcept { return second_; }
 
 private:
@@ -20955,6 +21007,7 @@ public:
         }
         return storage_.write_gathered(window_.offset + to, count, next);
     }
+    /// As the adapted storage does.
     [[nodiscard]] constexpr result<void> read_scattered(address from, address count, auto& next)
         requires scattering_storage<Storage>
     {
@@ -21030,6 +21083,7 @@ public:
     {
         return storage_->write_gathered(to, count, next);
     }
+    /// As the adapted storage does.
     [[nodiscard]] constexpr result<void> read_scattered(address from, address count,
                                                         auto& next) const
         requires scattering_storage<Storage>
@@ -21105,6 +21159,7 @@ public:
     [[nodiscard]] constexpr result<void> write(address to, std::span<const std::byte> in) {
         return tell(storage_operation::write, to, in.size(), storage_.write(to, in));
     }
+    /// As the adapted storage does.
     [[nodiscard]] constexpr result<void> read_scattered(address from, address count, auto& next)
         requires scattering_storage<Storage>
     {
@@ -21130,6 +21185,7 @@ public:
         return storage_.data();
     }
 
+    /// Who is told.
     [[nodiscard]] constexpr Sink& sink() noexcept { return sink_; }
     /// The storage adapted; accesses to it are not told.
     [[nodiscard]] constexpr Storage& inner() noexcept { return storage_; }

@@ -34,6 +34,8 @@ struct i2c_memory_chip {
 
 namespace chip {
 
+/// An EEPROM of Microchip's 24LC series.
+/// \{
 inline constexpr i2c_memory_chip eeprom_24lc16{
     .size = 2'048, .address_bytes = 1, .page = 16, .write_time = 5};
 inline constexpr i2c_memory_chip eeprom_24lc32{.size = 4'096, .page = 32, .write_time = 5};
@@ -44,11 +46,15 @@ inline constexpr i2c_memory_chip eeprom_24lc512{.size = 65'536, .page = 128, .wr
 inline constexpr i2c_memory_chip eeprom_24lc1025{
     .size = 131'072, .page = 128, .block_bit = 2, .write_time = 5};
 inline constexpr i2c_memory_chip eeprom_24lc1026{.size = 131'072, .page = 128, .write_time = 5};
+/// \}
+/// An FRAM of Fujitsu's MB85RC series.
+/// \{
 inline constexpr i2c_memory_chip fram_mb85rc16{.size = 2'048, .address_bytes = 1};
 inline constexpr i2c_memory_chip fram_mb85rc64{.size = 8'192};
 inline constexpr i2c_memory_chip fram_mb85rc256{.size = 32'768};
 inline constexpr i2c_memory_chip fram_mb85rc512{.size = 65'536};
 inline constexpr i2c_memory_chip fram_mb85rc1m{.size = 131'072};
+/// \}
 
 } // namespace chip
 
@@ -131,6 +137,7 @@ public:
     /// Nothing to do: each write has waited for the chip.
     [[nodiscard]] constexpr result<void> sync() noexcept { return {}; }
 
+    /// The bus that the chip is on.
     [[nodiscard]] constexpr Bus& bus() noexcept { return bus_; }
 
 private:

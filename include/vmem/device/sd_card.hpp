@@ -42,6 +42,7 @@ class sd_card {
     using selection = typename link_type::selection;
 
 public:
+    /// Bytes, the unit of all transfers.
     static constexpr std::size_t sector = link_type::block_size;
     static constexpr storage_geometry geometry = {
         .read_size = sector, .write_size = sector, .erase_size = 0, .atomic_write_size = sector};
@@ -105,6 +106,7 @@ public:
         return outcome;
     }
 
+    /// The bus that the card is on.
     [[nodiscard]] constexpr Bus& bus() noexcept { return link_.bus(); }
 
 private:

@@ -34,8 +34,11 @@ enum class sd_command : std::uint8_t {
 
 /// What begins a data block, and what ends a sequence of blocks that are written.
 namespace sd_token {
+/// Before a block that is read, or written alone.
 inline constexpr std::byte block{0xFE};
+/// Before each block of a sequence that is written.
 inline constexpr std::byte next_block{0xFC};
+/// After the last of them.
 inline constexpr std::byte stop{0xFD};
 /// What a line shows that nobody drives.
 inline constexpr std::byte silence{0xFF};

@@ -13,6 +13,7 @@
 /// same kind and number. Every request may be repeated: it means the same the second time.
 namespace vmem {
 
+/// What is asked for.
 enum class serial_kind : std::uint8_t {
     /// The answer's `place` is the size of the storage (bytes).
     hello = 1,
@@ -24,8 +25,10 @@ enum class serial_kind : std::uint8_t {
     sync = 4,
 };
 
+/// What became of it.
 enum class serial_status : std::uint8_t { request = 0, done = 1, out_of_range = 2, failed = 3 };
 
+/// The head of a request or an answer.
 struct serial_frame {
     static constexpr std::byte mark{0xA7};
     static constexpr std::size_t header_size = 12;
@@ -47,6 +50,7 @@ struct serial_frame {
         return carries && status <= serial_status::done ? length : 0;
     }
 
+    /// The head as it is sent, its mark included.
     [[nodiscard]] constexpr std::array<std::byte, header_size> to_bytes() const noexcept {
         std::array<std::byte, header_size> bytes = {
             mark,
@@ -59,6 +63,7 @@ struct serial_frame {
         put(std::span(bytes).subspan<6>(), place);
         return bytes;
     }
+    /// What such bytes say; whether it makes sense is for the receiver to tell.
     [[nodiscard]] static constexpr serial_frame
     from_bytes(std::span<const std::byte, header_size> bytes) noexcept {
         return {.kind = static_cast<serial_kind>(bytes[1]),
@@ -75,6 +80,7 @@ struct serial_frame {
             value >>= 8;
         }
     }
+    /// A number, lowest byte first. Precondition: at most eight bytes.
     [[nodiscard]] static constexpr std::uint64_t get(std::span<const std::byte> from) noexcept {
         std::uint64_t value = 0;
         for (std::size_t i = from.size(); i != 0; --i) {

@@ -61,6 +61,7 @@ public:
         }
     }
 
+    /// What has gone over the line so far.
     [[nodiscard]] const serial_counts& counts() const noexcept { return counts_; }
     [[nodiscard]] Storage& storage() noexcept { return storage_; }
     /// The request that was answered last.

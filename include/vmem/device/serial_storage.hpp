@@ -19,6 +19,7 @@
 
 namespace vmem {
 
+/// How a `serial_storage` talks.
 struct serial_options {
     /// Bytes of data in a frame, at most `serial_frame::most_data`. A frame that is damaged is sent
     /// again whole; each costs 32 bytes, both ways together, and one answer to wait for.
@@ -91,6 +92,7 @@ public:
 
     /// Frames that had to be sent again, since construction.
     [[nodiscard]] constexpr std::uint32_t repeated() const noexcept { return repeated_; }
+    /// The line.
     [[nodiscard]] constexpr Port& port() noexcept { return port_; }
 
 private:

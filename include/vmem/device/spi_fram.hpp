@@ -30,6 +30,8 @@ struct spi_fram_chip {
 
 namespace chip {
 
+/// An FRAM of Fujitsu's MB85RS series.
+/// \{
 inline constexpr spi_fram_chip fram_mb85rs64v{.size = 8'192};
 inline constexpr spi_fram_chip fram_mb85rs128b{.size = 16'384};
 inline constexpr spi_fram_chip fram_mb85rs256b{.size = 32'768};
@@ -37,6 +39,7 @@ inline constexpr spi_fram_chip fram_mb85rs512t{.size = 65'536, .sleeps = true};
 inline constexpr spi_fram_chip fram_mb85rs1mt{.size = 131'072, .address_bytes = 3, .sleeps = true};
 inline constexpr spi_fram_chip fram_mb85rs2mta{.size = 262'144, .address_bytes = 3, .sleeps = true};
 inline constexpr spi_fram_chip fram_mb85rs4mt{.size = 524'288, .address_bytes = 3, .sleeps = true};
+/// \}
 
 } // namespace chip
 
@@ -97,6 +100,7 @@ public:
         return detail::spi_transact(bus_, std::array{go_to_sleep}, {}, {});
     }
 
+    /// The bus that the chip is on.
     [[nodiscard]] constexpr Bus& bus() noexcept { return bus_; }
 
 private:

@@ -28,12 +28,15 @@ struct spi_sram_chip {
 /// Chips by name, for `spi_sram`, `spi_fram` and `i2c_memory`; figures from their data sheets.
 namespace chip {
 
+/// An SRAM of Microchip's 23K, 23A or 23LC series.
+/// \{
 inline constexpr spi_sram_chip sram_23k640{.size = 8'192, .sequential_mode = std::byte{0x41}};
 inline constexpr spi_sram_chip sram_23k256{.size = 32'768, .sequential_mode = std::byte{0x41}};
 inline constexpr spi_sram_chip sram_23a512{.size = 65'536};
 inline constexpr spi_sram_chip sram_23lc512 = sram_23a512;
 inline constexpr spi_sram_chip sram_23a1024{.size = 131'072, .address_bytes = 3};
 inline constexpr spi_sram_chip sram_23lc1024 = sram_23a1024;
+/// \}
 
 } // namespace chip
 
@@ -86,6 +89,7 @@ public:
     /// Nothing to do: writes take effect at once.
     [[nodiscard]] constexpr result<void> sync() noexcept { return {}; }
 
+    /// The bus that the chip is on.
     [[nodiscard]] constexpr Bus& bus() noexcept { return bus_; }
 
 private:

@@ -32,6 +32,7 @@ struct recorded {
                   "recorded: Sink must be default constructible and callable with an address, and "
                   "noexcept");
 
+    /// The policy itself, for `Slots` slots.
     template <std::size_t Slots>
     class policy {
     public:

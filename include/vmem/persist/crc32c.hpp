@@ -37,6 +37,7 @@ inline constexpr auto crc32c_tables = [] {
 
 /// How to compute a CRC-32C: two look-ups per byte in a table of 16 words, 64 bytes of flash.
 struct crc32c_nibbles {
+    /// The remainder (the CRC's complement) after `bytes`. O(n).
     [[nodiscard]] static constexpr std::uint32_t update(std::uint32_t remainder,
                                                         std::span<const std::byte> bytes) noexcept {
         const auto& table = detail::crc32c_tables<1, 4>[0];
@@ -53,6 +54,7 @@ struct crc32c_nibbles {
 /// 8 KiB. Source: Kounavis, Berry, "A systematic approach to building high performance
 /// software-based CRC generators", ISCC 2005 (slicing-by-8).
 struct crc32c_slices {
+    /// The remainder (the CRC's complement) after `bytes`. O(n).
     [[nodiscard]] static constexpr std::uint32_t update(std::uint32_t remainder,
                                                         std::span<const std::byte> bytes) noexcept {
         const auto& tables = detail::crc32c_tables<8, 8>;
@@ -135,7 +137,9 @@ struct crc32c_instruction {
 
 /// This processor has no instruction for it, or the compiler does not know.
 struct crc32c_instruction {
+    /// Whether the processor at hand has it.
     [[nodiscard]] static constexpr bool available() noexcept { return false; }
+    /// The remainder after `bytes`, by look-ups.
     [[nodiscard]] static constexpr std::uint32_t update(std::uint32_t remainder,
                                                         std::span<const std::byte> bytes) noexcept {
         return crc32c_nibbles::update(remainder, bytes);
@@ -147,6 +151,7 @@ struct crc32c_instruction {
 /// The processor's instruction where it has one; else the tables that suit the machine: nibbles
 /// where memory is scarce, slices on 64 bits.
 struct crc32c_automatic {
+    /// The remainder after `bytes`. O(n).
     [[nodiscard]] static constexpr std::uint32_t update(std::uint32_t remainder,
                                                         std::span<const std::byte> bytes) noexcept {
         using tables = std::conditional_t<sizeof(void*) >= 8, crc32c_slices, crc32c_nibbles>;

@@ -51,6 +51,7 @@ public:
     /// Bytes. Nothing straddles pages here; they are the unit of the size, and the largest object
     /// that is sure to be constructed in place.
     static constexpr std::size_t page_size = PageSize;
+    /// All memory is one frame, which never leaves.
     static constexpr std::size_t frame_count = 1;
     /// Bytes at the start that no address reaches.
     static constexpr address reserved = PageSize;
@@ -122,6 +123,7 @@ public:
     }
     /// Nothing to do: the bytes are where they belong.
     [[gnu::always_inline]] void mark_dirty(place, std::size_t) noexcept {}
+    /// Counts a pin.
     [[gnu::always_inline]] void add_pin(std::size_t) noexcept { ++pins_; }
     /// Gives a pin back.
     [[gnu::always_inline]] void unpin(std::size_t) noexcept { --pins_; }
@@ -212,6 +214,7 @@ public:
     {
         return statistics_;
     }
+    /// From zero again.
     constexpr void reset_statistics() noexcept
         requires Statistics
     {
@@ -242,6 +245,7 @@ static_assert(residency<mapped_memory<ram_storage<128>, std::uint16_t, 64, false
 /// in whole pages.
 template <std::size_t PageSize = 512>
 struct memory_mapped {
+    /// The residency for a storage and an address type.
     template <class Storage, class Address, bool Statistics>
     using bind = mapped_memory<Storage, Address, PageSize, Statistics>;
 };

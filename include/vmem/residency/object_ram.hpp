@@ -58,7 +58,9 @@ class object_ram {
 protected:
     using table_type = object_table<Address, Shape::arena_bytes, Shape::max_objects>;
     using arena_type = object_arena<typename Shape::allocator_type, Shape::arena_bytes>;
+    /// No slot.
     static constexpr std::size_t none = table_type::none;
+    /// Bytes of a slot in an image.
     static constexpr std::size_t slot_bytes = sizeof(typename table_type::slot_type);
 
 public:
@@ -144,10 +146,12 @@ protected:
         ram_.sequence = sequence;
     }
 
+    /// Where the object of a slot is.
     [[nodiscard]] std::byte* raw(std::size_t slot) noexcept {
         return ram_.arena.at(ram_.table[slot].place);
     }
 
+    /// Records what of an object is unsaved, a bit for each granule.
     void set_dirty(std::size_t slot, unsigned granules) noexcept {
         auto& object = ram_.table[slot];
         ram_.dirty += table_type::cost(object.size, granules);
@@ -176,6 +180,7 @@ protected:
         }
         return {};
     }
+    /// Brings everything home. Errors: the first one of the storage; all objects are tried.
     [[nodiscard]] result<void> save_all() noexcept {
         result<void> outcome;
         for (std::size_t slot = 0; slot < none; ++slot) {

@@ -44,16 +44,19 @@ public:
         detail::lesser(Shape::arena_bytes / 4, base::dirty_limit - base::slot_bytes));
 
 protected:
+    /// Bytes of virtual memory.
     struct byte_range {
         Address at;
         std::size_t size;
     };
+    /// Where they are, and whether they came in for this.
     struct found_bytes {
         place where;
         /// Brought in just now.
         bool fresh;
     };
 
+    /// The slot of a view of these bytes, loaded if wanted. Errors: as `bring`.
     [[nodiscard]] result<std::size_t> view(Address at, std::size_t size, bool load) noexcept {
         const auto cleared = clear(at, size);
         return cleared ? bring(at, size, load, table_type::view) : failure(cleared.error());
@@ -76,6 +79,8 @@ protected:
         const std::size_t offset = std::size_t{wanted.at} - around.at;
         return found_bytes{.where = {.frame = *brought, .offset = offset}, .fresh = true};
     }
+    /// Pins what was found; what came in for it in vain is dropped again. Errors: those of `found`,
+    /// of `hold`.
     [[nodiscard]] result<pinned_bytes> hold_found(const result<found_bytes>& found,
                                                   std::size_t size, access how) noexcept {
         if (!found) {

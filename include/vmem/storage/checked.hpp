@@ -167,6 +167,7 @@ public:
 
     /// Reads everything. Errors: corrupt, with the first address in `last_corrupt`; the storage's.
     [[nodiscard]] result<void> verify() { return verify(0, size()); }
+    /// The same of the blocks that `count` bytes at `from` lie in.
     [[nodiscard]] result<void> verify(address from, address count) {
         if (!detail::lies_within(size(), from, count)) {
             return failure(errc::out_of_range);

@@ -73,6 +73,7 @@ public:
         counts_.bytes_written += done ? count : 0;
         return done;
     }
+    /// As the adapted storage does.
     [[nodiscard]] constexpr result<void> read_scattered(address from, address count, auto& next)
         requires scattering_storage<Storage>
     {

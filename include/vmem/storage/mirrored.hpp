@@ -189,6 +189,7 @@ public:
 
     /// The storages adapted.
     [[nodiscard]] constexpr First& first() noexcept { return first_; }
+    /// The other one.
     [[nodiscard]] constexpr Second& second() noexcept { return second_; }
 
 private:

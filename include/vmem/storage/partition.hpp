@@ -76,6 +76,7 @@ public:
         }
         return storage_.write_gathered(window_.offset + to, count, next);
     }
+    /// As the adapted storage does.
     [[nodiscard]] constexpr result<void> read_scattered(address from, address count, auto& next)
         requires scattering_storage<Storage>
     {

@@ -39,6 +39,7 @@ public:
     {
         return storage_->write_gathered(to, count, next);
     }
+    /// As the adapted storage does.
     [[nodiscard]] constexpr result<void> read_scattered(address from, address count,
                                                         auto& next) const
         requires scattering_storage<Storage>

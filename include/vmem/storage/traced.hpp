@@ -59,6 +59,7 @@ public:
     [[nodiscard]] constexpr result<void> write(address to, std::span<const std::byte> in) {
         return tell(storage_operation::write, to, in.size(), storage_.write(to, in));
     }
+    /// As the adapted storage does.
     [[nodiscard]] constexpr result<void> read_scattered(address from, address count, auto& next)
         requires scattering_storage<Storage>
     {
@@ -84,6 +85,7 @@ public:
         return storage_.data();
     }
 
+    /// Who is told.
     [[nodiscard]] constexpr Sink& sink() noexcept { return sink_; }
     /// The storage adapted; accesses to it are not told.
     [[nodiscard]] constexpr Storage& inner() noexcept { return storage_; }
