@@ -29,8 +29,6 @@ BUILD = pathlib.Path(os.environ.get("VMEM_FIRMWARE_BUILD", ROOT / "build" / "fir
 COMMON = ["-std=c++20", "-g", "-DNDEBUG", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror", "-Wno-psabi",
           # False alarms within tl::expected, which come and go with what is inlined.
           "-Wno-maybe-uninitialized",
-          # 64-bit numbers on media meet 32-bit addresses; worth a look, but no reason to stop.
-          "-Wno-error=conversion",
           "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics", "-ffreestanding", "-fno-unwind-tables",
           "-fno-asynchronous-unwind-tables", "-ffunction-sections", "-fdata-sections",
           *os.environ.get("VMEM_FIRMWARE_FLAGS", "").split()]

@@ -13279,8 +13279,10 @@ private:
         for (auto piece = chunk(); !piece.empty(); piece = chunk()) {
             list.log_crc = crc32c(piece, list.log_crc);
         }
+        // Within a half, so it fits an address.
+        const auto before = static_cast<address>(list.log_bytes);
         const address at =
-            base::head_at(sequence_ + 1) + (head != nullptr ? 0 : head_bytes + list.log_bytes);
+            base::head_at(sequence_ + 1) + (head != nullptr ? 0 : head_bytes + before);
         list.log_bytes += log;
         if (head != nullptr) {
             head->log_bytes = list.log_bytes;
