@@ -9574,33 +9574,36 @@ private:
     void serve(serial_frame frame, std::span<const std::byte> data, Answer& answer) {
         ++counts_.requests;
         last_ = frame;
-        std::span<std::byte> found;
-        result<void> outcome;
-        const auto at = static_cast<address>(frame.place);
-        switch (frame.kind) {
-        case serial_kind::hello:
+        const std::span<std::byte> found =
+            std::span(answer_).first(frame.kind == serial_kind::read ? frame.length : 0);
+        const result<void> outcome = ask(frame, data, found);
+        if (frame.kind == serial_kind::hello) {
             frame.place = storage_.size();
-            break;
-        case serial_kind::read:
-            found = std::span(answer_).first(frame.length);
-            outcome = at == frame.place ? storage_.read(at, found) : failure(errc::out_of_range);
-            counts_.bytes_read += frame.length;
-            break;
-        case serial_kind::write:
-            outcome = at == frame.place ? storage_.write(at, data) : failure(errc::out_of_range);
-            counts_.bytes_written += frame.length;
-            break;
-        case serial_kind::sync:
-            outcome = storage_.sync();
-            break;
-        default:
-            outcome = failure(errc::out_of_range);
-            break;
         }
         frame.status = outcome                                 ? serial_status::done
                        : outcome.error() == errc::out_of_range ? serial_status::out_of_range
                                                                : serial_status::failed;
         send(frame, found.first(frame.data_size()), answer);
+    }
+
+    /// What the storage says to it.
+    [[nodiscard]] result<void> ask(const serial_frame& frame, std::span<const std::byte> data,
+                                   std::span<std::byte> found) {
+        const auto at = static_cast<address>(frame.place);
+        switch (frame.kind) {
+        case serial_kind::hello:
+            return {};
+        case serial_kind::read:
+            counts_.bytes_read += frame.length;
+            return at == frame.place ? storage_.read(at, found) : failure(errc::out_of_range);
+        case serial_kind::write:
+            counts_.bytes_written += frame.length;
+            return at == frame.place ? storage_.write(at, data) : failure(errc::out_of_range);
+        case serial_kind::sync:
+            return storage_.sync();
+        default:
+            return failure(errc::out_of_range);
+        }
     }
 
     template <class Answer>
