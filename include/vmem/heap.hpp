@@ -82,12 +82,14 @@ public:
     = default;
 
     /// Flushes what is unsaved; call `flush` yourself to learn whether that succeeded. With a
-    /// journal what is not committed is dropped.
+    /// journal what is not committed is dropped, in scratch memory everything.
     ~heap() {
         if constexpr (parts::has_journal) {
             this->close();
-        } else if (is_open()) {
-            static_cast<void>(flush());
+        } else if constexpr (!parts::is_scratch) {
+            if (is_open()) {
+                static_cast<void>(flush());
+            }
         }
     }
 
@@ -104,6 +106,8 @@ public:
     /// truncated, corrupt, the storage's; then the heap is not open, and what was on the storage is
     /// still there. no_free_frame while anything is pinned; then nothing has changed.
     [[nodiscard]] result<void> open() {
+        static_assert(!parts::is_scratch, "heap: durability<scratch> leaves nothing to open; "
+                                          "use format, or choose another durability<>");
         const auto guard = section();
         return entered(this->open_image());
     }
@@ -308,7 +312,11 @@ private:
 
     template <class T, class... Args>
     [[nodiscard]] result<void> construct(vptr<T, heap> p, Args&&... args) {
-        if constexpr (sizeof(T) <= whole_limit) {
+        constexpr bool is_small = sizeof(T) <= 4 * sizeof(void*) && sizeof(T) <= whole_limit;
+        if constexpr (is_small && std::is_trivially_copyable_v<T>) {
+            const T object(std::forward<Args>(args)...);
+            return this->write(p.to_address(), std::as_bytes(std::span(&object, 1)));
+        } else if constexpr (sizeof(T) <= whole_limit) {
             auto room = p.write();
             if (!room) {
                 return failure(room.error());

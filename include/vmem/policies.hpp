@@ -111,7 +111,12 @@ struct on_persisted : detail::persisted_policy {
     using type = Handler;
 };
 
-/// What a power cut leaves, as the argument of `durability<>`: whatever was written at that moment.
+/// What a power cut leaves, as the argument of `durability<>`: nothing that could be taken up. The
+/// storage is more memory and no more: `format` writes no superblock, there is no `open` and no
+/// `persist`. Smallest in code.
+struct scratch {};
+
+/// Whatever was written at that moment.
 struct none {};
 
 /// The same; and all of it after a `persist` that there was time for. With `resident_objects`.
@@ -140,12 +145,12 @@ inline constexpr bool is_journaled<journaled<JournalBytes, BlockBytes, FilterBit
 
 } // namespace detail
 
-/// What a power cut leaves: `none` (default), `on_persist` or `journaled<JournalBytes>`.
+/// What a power cut leaves: `none` (default), `scratch`, `on_persist` or `journaled<JournalBytes>`.
 template <class Mode>
 struct durability : detail::durability_policy {
-    static_assert(std::is_same_v<Mode, none> || std::is_same_v<Mode, on_persist> ||
-                      detail::is_journaled<Mode>,
-                  "durability: choose none, on_persist or journaled<JournalBytes>");
+    static_assert(std::is_same_v<Mode, scratch> || std::is_same_v<Mode, none> ||
+                      std::is_same_v<Mode, on_persist> || detail::is_journaled<Mode>,
+                  "durability: choose scratch, none, on_persist or journaled<JournalBytes>");
     using type = Mode;
 };
 

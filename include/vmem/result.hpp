@@ -9,6 +9,8 @@
 #if defined(__cpp_lib_expected)
 #include <expected>
 #else
+#include <vmem/detail/void_result.hpp>
+
 #include <tl/expected.hpp>
 #endif
 
@@ -162,30 +164,12 @@ template <class T>
 using result = std::expected<T, errc>;
 using failure = std::unexpected<errc>;
 #else
-namespace detail {
-
-/// `tl::expected<void, E>` before version 1.1 lacks `value()`.
-struct void_result : tl::expected<void, errc> {
-    using tl::expected<void, errc>::expected;
-    constexpr void_result() noexcept = default;
-
-    constexpr void value() const {
-        if (!has_value()) {
-#if defined(__cpp_exceptions)
-            throw tl::bad_expected_access<errc>(error());
-#else
-            __builtin_trap();
-#endif
-        }
-    }
-};
-
-} // namespace detail
-
 /// Either a `T` or the `errc` that says why there is none: `std::expected` where the standard
-/// library has it, `tl::expected` (same interface) elsewhere.
+/// library has it, `tl::expected` (same interface) elsewhere; there `result<void>` is a class of
+/// that interface in one byte, and converts to and from `tl::expected<void, errc>`.
 template <class T>
-using result = std::conditional_t<std::is_void_v<T>, detail::void_result, tl::expected<T, errc>>;
+using result =
+    std::conditional_t<std::is_void_v<T>, detail::void_result<errc>, tl::expected<T, errc>>;
 
 /// What a failing function returns: `return failure(errc::out_of_memory);`
 using failure = tl::unexpected<errc>;

@@ -321,6 +321,96 @@ void merge_sort(T* elements, T* room, std::size_t n, bool into_room, Less& less)
 #if defined(__cpp_lib_expected)
 #include <expected>
 #else
+#ifndef VMEM_DETAIL_VOID_RESULT_HPP // vmem/detail/void_result.hpp
+#define VMEM_DETAIL_VOID_RESULT_HPP
+#include <tl/expected.hpp>
+#include <type_traits>
+#include <utility>
+
+namespace vmem::detail {
+
+/// What `tl::expected<void, E>` is, in one byte: `E` is an enumeration that names no error 0. A
+/// processor returns it in a register, which saves a tenth of the code of a heap; and `value()` is
+/// there, which `tl::expected<void, E>` lacks before its version 1.1. Interface and preconditions
+/// are those of `std::expected<void, E>`.
+template <class E>
+    requires(std::is_enum_v<E> && sizeof(E) == 1)
+class [[nodiscard]] void_result {
+public:
+    using value_type = void;
+    using error_type = E;
+    using unexpected_type = tl::unexpected<E>;
+
+    constexpr void_result() noexcept = default;
+    // NOLINTBEGIN(google-explicit-constructor): as those of `expected`
+    constexpr void_result(const tl::unexpected<E>& failed) noexcept : error_(failed.value()) {}
+    constexpr void_result(const tl::expected<void, E>& other) noexcept
+        : error_(other ? E{} : other.error()) {}
+    constexpr operator tl::expected<void, E>() const noexcept {
+        return has_value() ? tl::expected<void, E>() : tl::make_unexpected(error_);
+    }
+    // NOLINTEND(google-explicit-constructor)
+
+    [[nodiscard]] constexpr bool has_value() const noexcept { return error_ == E{}; }
+    [[nodiscard]] constexpr explicit operator bool() const noexcept { return has_value(); }
+    constexpr void operator*() const noexcept {}
+    constexpr void value() const {
+        if (!has_value()) {
+#if defined(__cpp_exceptions)
+            throw tl::bad_expected_access<E>(error_);
+#else
+            __builtin_trap();
+#endif
+        }
+    }
+    /// Precondition: there is an error.
+    [[nodiscard]] constexpr const E& error() const noexcept { return error_; }
+    [[nodiscard]] constexpr E error_or(E otherwise) const noexcept {
+        return has_value() ? otherwise : error_;
+    }
+    constexpr void emplace() noexcept { error_ = {}; }
+
+    template <class F>
+    constexpr auto and_then(F&& next) const {
+        using outcome = std::remove_cvref_t<std::invoke_result_t<F>>;
+        return has_value() ? std::forward<F>(next)() : outcome(tl::make_unexpected(error_));
+    }
+    template <class F>
+    constexpr auto or_else(F&& next) const {
+        using outcome = std::remove_cvref_t<std::invoke_result_t<F, E>>;
+        return has_value() ? outcome() : std::forward<F>(next)(error_);
+    }
+    template <class F>
+    constexpr auto transform(F&& next) const {
+        using value = std::remove_cv_t<std::invoke_result_t<F>>;
+        if constexpr (std::is_void_v<value>) {
+            if (has_value()) {
+                std::forward<F>(next)();
+            }
+            return *this;
+        } else {
+            using outcome = tl::expected<value, E>;
+            return has_value() ? outcome(std::forward<F>(next)())
+                               : outcome(tl::make_unexpected(error_));
+        }
+    }
+    template <class F>
+    constexpr auto transform_error(F&& next) const {
+        using outcome = tl::expected<void, std::remove_cv_t<std::invoke_result_t<F, E>>>;
+        return has_value() ? outcome()
+                           : outcome(tl::make_unexpected(std::forward<F>(next)(error_)));
+    }
+
+    [[nodiscard]] friend constexpr bool operator==(const void_result&,
+                                                   const void_result&) noexcept = default;
+
+private:
+    E error_{};
+};
+
+} // namespace vmem::detail
+#endif
+
 #include <tl/expected.hpp>
 #endif
 
@@ -474,30 +564,12 @@ template <class T>
 using result = std::expected<T, errc>;
 using failure = std::unexpected<errc>;
 #else
-namespace detail {
-
-/// `tl::expected<void, E>` before version 1.1 lacks `value()`.
-struct void_result : tl::expected<void, errc> {
-    using tl::expected<void, errc>::expected;
-    constexpr void_result() noexcept = default;
-
-    constexpr void value() const {
-        if (!has_value()) {
-#if defined(__cpp_exceptions)
-            throw tl::bad_expected_access<errc>(error());
-#else
-            __builtin_trap();
-#endif
-        }
-    }
-};
-
-} // namespace detail
-
 /// Either a `T` or the `errc` that says why there is none: `std::expected` where the standard
-/// library has it, `tl::expected` (same interface) elsewhere.
+/// library has it, `tl::expected` (same interface) elsewhere; there `result<void>` is a class of
+/// that interface in one byte, and converts to and from `tl::expected<void, errc>`.
 template <class T>
-using result = std::conditional_t<std::is_void_v<T>, detail::void_result, tl::expected<T, errc>>;
+using result =
+    std::conditional_t<std::is_void_v<T>, detail::void_result<errc>, tl::expected<T, errc>>;
 
 /// What a failing function returns: `return failure(errc::out_of_memory);`
 using failure = tl::unexpected<errc>;
@@ -8195,7 +8267,12 @@ struct on_persisted : detail::persisted_policy {
     using type = Handler;
 };
 
-/// What a power cut leaves, as the argument of `durability<>`: whatever was written at that moment.
+/// What a power cut leaves, as the argument of `durability<>`: nothing that could be taken up. The
+/// storage is more memory and no more: `format` writes no superblock, there is no `open` and no
+/// `persist`. Smallest in code.
+struct scratch {};
+
+/// Whatever was written at that moment.
 struct none {};
 
 /// The same; and all of it after a `persist` that there was time for. With `resident_objects`.
@@ -8224,12 +8301,12 @@ inline constexpr bool is_journaled<journaled<JournalBytes, BlockBytes, FilterBit
 
 } // namespace detail
 
-/// What a power cut leaves: `none` (default), `on_persist` or `journaled<JournalBytes>`.
+/// What a power cut leaves: `none` (default), `scratch`, `on_persist` or `journaled<JournalBytes>`.
 template <class Mode>
 struct durability : detail::durability_policy {
-    static_assert(std::is_same_v<Mode, none> || std::is_same_v<Mode, on_persist> ||
-                      detail::is_journaled<Mode>,
-                  "durability: choose none, on_persist or journaled<JournalBytes>");
+    static_assert(std::is_same_v<Mode, scratch> || std::is_same_v<Mode, none> ||
+                      std::is_same_v<Mode, on_persist> || detail::is_journaled<Mode>,
+                  "durability: choose scratch, none, on_persist or journaled<JournalBytes>");
     using type = Mode;
 };
 
@@ -14011,6 +14088,20 @@ struct image_layout {
         headed || second < Residency::reserved ? Residency::reserved : second + copy_bytes;
 };
 
+/// What a heap makes of a storage that need not outlive it.
+template <class Residency>
+class scratch_image {
+protected:
+    static constexpr address region_begin = Residency::reserved;
+
+    static void locate(superblock&) noexcept {}
+    [[nodiscard]] static result<void> begin_image() noexcept { return {}; }
+    [[nodiscard]] static result<void> end_image(const superblock&,
+                                                std::span<const root_entry>) noexcept {
+        return {};
+    }
+};
+
 /// What a heap without a journal makes of its storage: the superblock, twice, and how it changes.
 template <class Heap, class Storage, class Residency, std::size_t Roots>
 class plain_image {
@@ -14096,11 +14187,14 @@ private:
     [[nodiscard]] result<void> write_copy(const superblock& block,
                                           std::span<const root_entry> roots) {
         const superblock sealed = block.sealed(roots);
-        constexpr std::size_t unit = access_unit<Storage>;
-        const commit_list no_log;
-        record_pieces<unit, layout::copy_bytes> record(&sealed, roots, no_log);
-        return write_pieces(self().storage(), block.sequence % 2 == 0 ? 0 : layout::second,
-                            layout::copy_bytes, record);
+        const address at = block.sequence % 2 == 0 ? 0 : layout::second;
+        if constexpr (layout::copy_bytes == sizeof(superblock)) {
+            return self().storage().write(at, std::as_bytes(std::span(&sealed, 1)));
+        } else {
+            const commit_list no_log;
+            record_pieces<access_unit<Storage>, layout::copy_bytes> record(&sealed, roots, no_log);
+            return write_pieces(self().storage(), at, layout::copy_bytes, record);
+        }
     }
 
     /// Of the newest copy.
@@ -14994,7 +15088,7 @@ private:
 
 namespace vmem::detail {
 
-/// With a journal there is nothing to save in a hurry.
+/// With a journal there is nothing to save in a hurry, and in scratch memory nothing to save.
 template <class Objects>
 class unpersisted : public Objects {
 public:
@@ -15010,6 +15104,11 @@ struct heap_parts {
     using residency = typename binding::type;
     static constexpr bool has_journal = binding::has_journal;
     static constexpr std::size_t root_count = binding::root_count;
+    static constexpr bool is_scratch = std::is_same_v<typename binding::durability_type, scratch>;
+    static_assert(!is_scratch ||
+                      (root_count == 0 && policy_count<persisted_policy, Policies...> == 0),
+                  "heap: durability<scratch> keeps nothing; drop roots<> and on_persisted<>, or "
+                  "choose another durability<>");
 
     using memory =
         typed_memory<heap_type, residency,
@@ -15018,20 +15117,22 @@ struct heap_parts {
     using plain_objects =
         object_heap<heap_type, residency,
                     typename policy<persisted_policy, on_persisted<go_on>, Policies...>::type>;
-    using objects = std::conditional_t<has_journal && object_residency<residency>,
+    using objects = std::conditional_t<(has_journal || is_scratch) && object_residency<residency>,
                                        unpersisted<plain_objects>, plain_objects>;
     using commits = heap_commit<heap_type, residency, has_journal>;
     using root_names = heap_roots<heap_type, root_count>;
-    template <bool Journaled>
+    template <bool Scratch>
     static auto choose_copies() {
-        if constexpr (Journaled) {
+        if constexpr (Scratch) {
+            return std::type_identity<scratch_image<residency>>{};
+        } else if constexpr (has_journal) {
             return std::type_identity<journaled_image<heap_type, residency>>{};
         } else {
             return std::type_identity<plain_image<heap_type, Storage, residency, root_count>>{};
         }
     }
     /// Where the superblock is.
-    using copies = typename decltype(choose_copies<has_journal>())::type;
+    using copies = typename decltype(choose_copies<is_scratch>())::type;
     using image = heap_image<heap_type, Allocator, residency, root_count, copies>;
 };
 
@@ -15168,12 +15269,14 @@ public:
     = default;
 
     /// Flushes what is unsaved; call `flush` yourself to learn whether that succeeded. With a
-    /// journal what is not committed is dropped.
+    /// journal what is not committed is dropped, in scratch memory everything.
     ~heap() {
         if constexpr (parts::has_journal) {
             this->close();
-        } else if (is_open()) {
-            static_cast<void>(flush());
+        } else if constexpr (!parts::is_scratch) {
+            if (is_open()) {
+                static_cast<void>(flush());
+            }
         }
     }
 
@@ -15190,6 +15293,8 @@ public:
     /// truncated, corrupt, the storage's; then the heap is not open, and what was on the storage is
     /// still there. no_free_frame while anything is pinned; then nothing has changed.
     [[nodiscard]] result<void> open() {
+        static_assert(!parts::is_scratch, "heap: durability<scratch> leaves nothing to open; "
+                                          "use format, or choose another durability<>");
         const auto guard = section();
         return entered(this->open_image());
     }
@@ -15394,7 +15499,11 @@ private:
 
     template <class T, class... Args>
     [[nodiscard]] result<void> construct(vptr<T, heap> p, Args&&... args) {
-        if constexpr (sizeof(T) <= whole_limit) {
+        constexpr bool is_small = sizeof(T) <= 4 * sizeof(void*) && sizeof(T) <= whole_limit;
+        if constexpr (is_small && std::is_trivially_copyable_v<T>) {
+            const T object(std::forward<Args>(args)...);
+            return this->write(p.to_address(), std::as_bytes(std::span(&object, 1)));
+        } else if constexpr (sizeof(T) <= whole_limit) {
             auto room = p.write();
             if (!room) {
                 return failure(room.error());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-// EXPECT: durability: choose none, on_persist or journaled<JournalBytes>
+// EXPECT: durability: choose scratch, none, on_persist or journaled<JournalBytes>
 #include <vmem/allocator/nonresident_linked_list_allocator.hpp>
 #include <vmem/heap.hpp>
 #include <vmem/residency/paged.hpp>

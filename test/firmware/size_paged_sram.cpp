@@ -19,7 +19,7 @@ using bus = register_bus;
 constexpr std::size_t page = 256;
 using memory = vmem::heap<vmem::spi_sram<bus, vmem::chip::sram_23lc1024>,
                           vmem::paged<page, 8, vmem::clock, vmem::page_table<512>>,
-                          vmem::nonresident_linked_list_allocator>;
+                          vmem::nonresident_linked_list_allocator, vmem::durability<vmem::scratch>>;
 using pointer = vmem::vptr<std::uint32_t, memory>;
 
 alignas(memory) std::byte room[sizeof(memory)];

@@ -17,6 +17,12 @@ using vmem::message;
 using vmem::result;
 
 static_assert(sizeof(errc) == 1);
+#if !defined(__cpp_lib_expected)
+static_assert(sizeof(result<void>) == 1);
+static_assert(std::is_trivially_copyable_v<result<void>>, "is returned in a register");
+static_assert(std::is_convertible_v<result<void>, tl::expected<void, errc>>);
+static_assert(std::is_convertible_v<tl::expected<void, errc>, result<void>>);
+#endif
 static_assert(sizeof(result<void>) <= 2);
 static_assert(sizeof(result<int>) == 2 * sizeof(int));
 static_assert(std::is_trivially_copyable_v<errc>);
@@ -65,6 +71,46 @@ TEST_CASE("result: a value or an error") {
     const std::unique_ptr<int> taken = *std::move(owner);
     CHECK(*taken == 3);
 }
+
+TEST_CASE("result: that of void has the interface of the others") {
+    const result<void> good;
+    const result<void> bad = failure(errc::timed_out);
+    *good;
+    CHECK(good == only_even(2));
+    CHECK(good != bad);
+    CHECK(bad == result<void>(failure(errc::timed_out)));
+    result<void> mended = bad;
+    mended.emplace();
+    CHECK(mended);
+
+    CHECK(*good.and_then([] { return half(4); }) == 2);
+    CHECK(good.and_then([] { return half(5); }).error() == errc::misaligned);
+    bool ran = false;
+    CHECK(bad.and_then([&] { return ran = true, half(4); }).error() == errc::timed_out);
+    CHECK(*good.transform([] { return 7; }) == 7);
+    CHECK(bad.transform([&] { return ran = true, 7; }).error() == errc::timed_out);
+    CHECK(bad.transform([&] { ran = true; }).error() == errc::timed_out);
+    CHECK(good.or_else([&](errc) { return ran = true, only_even(3); }));
+    CHECK_FALSE(ran);
+    CHECK(good.transform([&] { ran = true; }));
+    CHECK(ran);
+    CHECK(bad.or_else([](errc e) { return e == errc::timed_out ? only_even(2) : only_even(1); }));
+    CHECK(std::strcmp(bad.transform_error(message).error(), message(errc::timed_out)) == 0);
+    CHECK(good.transform_error(message).has_value());
+}
+
+#if !defined(__cpp_lib_expected)
+TEST_CASE("result: that of void converts to and from the library's") {
+    const tl::expected<void, errc> theirs = only_even(5);
+    REQUIRE_FALSE(theirs);
+    CHECK(theirs.error() == errc::misaligned);
+    const result<void> ours = theirs;
+    CHECK(ours.error() == errc::misaligned);
+    CHECK(result<void>(tl::expected<void, errc>()));
+    CHECK(ours.error_or(errc::full) == errc::misaligned);
+    CHECK(result<void>().error_or(errc::full) == errc::full);
+}
+#endif
 
 #if defined(__cpp_exceptions)
 TEST_CASE("result: value() of an error throws") {

@@ -19,7 +19,7 @@
 
 namespace vmem::detail {
 
-/// With a journal there is nothing to save in a hurry.
+/// With a journal there is nothing to save in a hurry, and in scratch memory nothing to save.
 template <class Objects>
 class unpersisted : public Objects {
 public:
@@ -35,6 +35,11 @@ struct heap_parts {
     using residency = typename binding::type;
     static constexpr bool has_journal = binding::has_journal;
     static constexpr std::size_t root_count = binding::root_count;
+    static constexpr bool is_scratch = std::is_same_v<typename binding::durability_type, scratch>;
+    static_assert(!is_scratch ||
+                      (root_count == 0 && policy_count<persisted_policy, Policies...> == 0),
+                  "heap: durability<scratch> keeps nothing; drop roots<> and on_persisted<>, or "
+                  "choose another durability<>");
 
     using memory =
         typed_memory<heap_type, residency,
@@ -43,20 +48,22 @@ struct heap_parts {
     using plain_objects =
         object_heap<heap_type, residency,
                     typename policy<persisted_policy, on_persisted<go_on>, Policies...>::type>;
-    using objects = std::conditional_t<has_journal && object_residency<residency>,
+    using objects = std::conditional_t<(has_journal || is_scratch) && object_residency<residency>,
                                        unpersisted<plain_objects>, plain_objects>;
     using commits = heap_commit<heap_type, residency, has_journal>;
     using root_names = heap_roots<heap_type, root_count>;
-    template <bool Journaled>
+    template <bool Scratch>
     static auto choose_copies() {
-        if constexpr (Journaled) {
+        if constexpr (Scratch) {
+            return std::type_identity<scratch_image<residency>>{};
+        } else if constexpr (has_journal) {
             return std::type_identity<journaled_image<heap_type, residency>>{};
         } else {
             return std::type_identity<plain_image<heap_type, Storage, residency, root_count>>{};
         }
     }
     /// Where the superblock is.
-    using copies = typename decltype(choose_copies<has_journal>())::type;
+    using copies = typename decltype(choose_copies<is_scratch>())::type;
     using image = heap_image<heap_type, Allocator, residency, root_count, copies>;
 };
 

@@ -36,6 +36,20 @@ struct image_layout {
         headed || second < Residency::reserved ? Residency::reserved : second + copy_bytes;
 };
 
+/// What a heap makes of a storage that need not outlive it.
+template <class Residency>
+class scratch_image {
+protected:
+    static constexpr address region_begin = Residency::reserved;
+
+    static void locate(superblock&) noexcept {}
+    [[nodiscard]] static result<void> begin_image() noexcept { return {}; }
+    [[nodiscard]] static result<void> end_image(const superblock&,
+                                                std::span<const root_entry>) noexcept {
+        return {};
+    }
+};
+
 /// What a heap without a journal makes of its storage: the superblock, twice, and how it changes.
 template <class Heap, class Storage, class Residency, std::size_t Roots>
 class plain_image {
@@ -121,11 +135,14 @@ private:
     [[nodiscard]] result<void> write_copy(const superblock& block,
                                           std::span<const root_entry> roots) {
         const superblock sealed = block.sealed(roots);
-        constexpr std::size_t unit = access_unit<Storage>;
-        const commit_list no_log;
-        record_pieces<unit, layout::copy_bytes> record(&sealed, roots, no_log);
-        return write_pieces(self().storage(), block.sequence % 2 == 0 ? 0 : layout::second,
-                            layout::copy_bytes, record);
+        const address at = block.sequence % 2 == 0 ? 0 : layout::second;
+        if constexpr (layout::copy_bytes == sizeof(superblock)) {
+            return self().storage().write(at, std::as_bytes(std::span(&sealed, 1)));
+        } else {
+            const commit_list no_log;
+            record_pieces<access_unit<Storage>, layout::copy_bytes> record(&sealed, roots, no_log);
+            return write_pieces(self().storage(), at, layout::copy_bytes, record);
+        }
     }
 
     /// Of the newest copy.
