@@ -12333,12 +12333,16 @@ struct superblock {
     /// CRC-32C of all before. It stays here in every version from 2 on.
     std::uint32_t crc = 0;
 
+    /// Fills in both checksums.
+    void seal(std::span<const root_entry> entries) noexcept {
+        roots = static_cast<std::uint32_t>(entries.size());
+        roots_crc = crc32c(std::as_bytes(entries));
+        crc = checksum();
+    }
     /// With both checksums filled in.
     [[nodiscard]] superblock sealed(std::span<const root_entry> entries = {}) const noexcept {
         superblock copy = *this;
-        copy.roots = static_cast<std::uint32_t>(entries.size());
-        copy.roots_crc = crc32c(std::as_bytes(entries));
-        copy.crc = copy.checksum();
+        copy.seal(entries);
         return copy;
     }
 
@@ -12848,23 +12852,22 @@ template <class Storage>
 }
 
 /// Makes both copies invalid, the older one first: the image that was there is there until the last
-/// step, and as it was. `bytes`: of a copy with its roots. Errors: the storage's. Two syncs.
+/// step, and as it was. Errors: the storage's. Two syncs.
 template <class Storage>
-[[nodiscard]] result<void> wipe_copies(Storage& storage, address second, std::size_t bytes) {
-    std::array<superblock, 2> copies;
+[[nodiscard]] result<void> wipe_copies(Storage& storage, address second) {
+    // Of each its number and 1, or 0.
+    std::array<std::uint64_t, 2> ages{};
     for (std::size_t n = 0; n < 2; ++n) {
-        const auto out = std::as_writable_bytes(std::span(&copies[n], 1));
-        if (const auto read = read_any(storage, n == 0 ? 0 : second, out); !read) {
-            if (!is_damage(read.error())) {
-                return read;
-            }
-            copies[n].magic = 0;
+        raw_object<superblock> copy;
+        const auto read = read_any(storage, n == 0 ? 0 : second, copy.bytes());
+        if (!read && !is_damage(read.error())) {
+            return read;
         }
+        ages[n] = read && copy.get().verify() ? copy.get().sequence + 1 : 0;
     }
-    const bool first_is_newer =
-        copies[0].verify() && (!copies[1].verify() || copies[0].sequence > copies[1].sequence);
-    for (const bool first : {!first_is_newer, first_is_newer}) {
-        auto done = write_zeros(storage, first ? 0 : second, bytes);
+    constexpr std::array<std::byte, align_up(sizeof(superblock), access_unit<Storage>)> zeros{};
+    for (const bool first : {ages[0] <= ages[1], ages[0] > ages[1]}) {
+        auto done = storage.write(first ? 0 : second, zeros);
         done = done ? storage.sync() : done;
         if (!done) {
             return done;
@@ -12930,7 +12933,7 @@ protected:
         if (size() == 0) {
             return failure(errc::wrong_size);
         }
-        if (const auto done = wipe_copies(inner_, half, head_bytes); !done) {
+        if (const auto done = wipe_copies(inner_, half); !done) {
             return done;
         }
         for (std::uint64_t number = 0; number < 2; ++number) {
@@ -14096,7 +14099,7 @@ protected:
 
     static void locate(superblock&) noexcept {}
     [[nodiscard]] static result<void> begin_image() noexcept { return {}; }
-    [[nodiscard]] static result<void> end_image(const superblock&,
+    [[nodiscard]] static result<void> end_image(superblock&&,
                                                 std::span<const root_entry>) noexcept {
         return {};
     }
@@ -14121,19 +14124,18 @@ protected:
 
     /// An image that is half made must not be taken for the one that was there before.
     [[nodiscard]] result<void> begin_image() {
-        return wipe_copies(self().storage(), layout::second, layout::copy_bytes);
+        return wipe_copies(self().storage(), layout::second);
     }
-    [[nodiscard]] result<void> end_image(superblock block, std::span<const root_entry> roots) {
+    [[nodiscard]] result<void> end_image(superblock&& block, std::span<const root_entry> roots) {
         if (const auto saved = self().residency_.sync(); !saved) {
             return saved;
         }
-        for (std::uint64_t number = 0; number < 2; ++number) {
-            block.sequence = number;
+        for (block.sequence = 0; block.sequence < 2; ++block.sequence) {
             if (const auto written = write_copy(block, roots); !written) {
                 return written;
             }
         }
-        note(block);
+        note(1);
         return self().storage().sync();
     }
     /// The newest superblock that this composition can take up, and its roots.
@@ -14156,7 +14158,7 @@ protected:
                 return failure(read.error());
             }
         }
-        note(newest);
+        note(newest.sequence);
         return newest;
     }
     /// Replaces the older copy, after all that the roots speak of is durable. Two syncs have to be
@@ -14166,7 +14168,7 @@ protected:
         auto saved = write_copy(block, roots);
         saved = saved ? self().storage().sync() : saved;
         if (saved) {
-            note(block);
+            note(block.sequence);
         }
         return saved;
     }
@@ -14179,20 +14181,19 @@ private:
 
     [[nodiscard]] Heap& self() noexcept { return static_cast<Heap&>(*this); }
 
-    void note([[maybe_unused]] const superblock& block) noexcept {
+    void note([[maybe_unused]] std::uint64_t sequence) noexcept {
         if constexpr (Roots != 0) {
-            number_.value = block.sequence;
+            number_.value = sequence;
         }
     }
-    [[nodiscard]] result<void> write_copy(const superblock& block,
-                                          std::span<const root_entry> roots) {
-        const superblock sealed = block.sealed(roots);
+    [[nodiscard]] result<void> write_copy(superblock& block, std::span<const root_entry> roots) {
+        block.seal(roots);
         const address at = block.sequence % 2 == 0 ? 0 : layout::second;
         if constexpr (layout::copy_bytes == sizeof(superblock)) {
-            return self().storage().write(at, std::as_bytes(std::span(&sealed, 1)));
+            return self().storage().write(at, std::as_bytes(std::span(&block, 1)));
         } else {
             const commit_list no_log;
-            record_pieces<access_unit<Storage>, layout::copy_bytes> record(&sealed, roots, no_log);
+            record_pieces<access_unit<Storage>, layout::copy_bytes> record(&block, roots, no_log);
             return write_pieces(self().storage(), at, layout::copy_bytes, record);
         }
     }
@@ -14216,8 +14217,7 @@ protected:
         block.durability = 2;
     }
     [[nodiscard]] result<void> begin_image() { return self().residency_.storage().begin_format(); }
-    [[nodiscard]] result<void> end_image(const superblock& block,
-                                         std::span<const root_entry> roots) {
+    [[nodiscard]] result<void> end_image(superblock&& block, std::span<const root_entry> roots) {
         const auto saved = self().residency_.write_out();
         return saved ? self().residency_.storage().end_format(block, roots) : saved;
     }

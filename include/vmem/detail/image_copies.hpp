@@ -44,7 +44,7 @@ protected:
 
     static void locate(superblock&) noexcept {}
     [[nodiscard]] static result<void> begin_image() noexcept { return {}; }
-    [[nodiscard]] static result<void> end_image(const superblock&,
+    [[nodiscard]] static result<void> end_image(superblock&&,
                                                 std::span<const root_entry>) noexcept {
         return {};
     }
@@ -69,19 +69,18 @@ protected:
 
     /// An image that is half made must not be taken for the one that was there before.
     [[nodiscard]] result<void> begin_image() {
-        return wipe_copies(self().storage(), layout::second, layout::copy_bytes);
+        return wipe_copies(self().storage(), layout::second);
     }
-    [[nodiscard]] result<void> end_image(superblock block, std::span<const root_entry> roots) {
+    [[nodiscard]] result<void> end_image(superblock&& block, std::span<const root_entry> roots) {
         if (const auto saved = self().residency_.sync(); !saved) {
             return saved;
         }
-        for (std::uint64_t number = 0; number < 2; ++number) {
-            block.sequence = number;
+        for (block.sequence = 0; block.sequence < 2; ++block.sequence) {
             if (const auto written = write_copy(block, roots); !written) {
                 return written;
             }
         }
-        note(block);
+        note(1);
         return self().storage().sync();
     }
     /// The newest superblock that this composition can take up, and its roots.
@@ -104,7 +103,7 @@ protected:
                 return failure(read.error());
             }
         }
-        note(newest);
+        note(newest.sequence);
         return newest;
     }
     /// Replaces the older copy, after all that the roots speak of is durable. Two syncs have to be
@@ -114,7 +113,7 @@ protected:
         auto saved = write_copy(block, roots);
         saved = saved ? self().storage().sync() : saved;
         if (saved) {
-            note(block);
+            note(block.sequence);
         }
         return saved;
     }
@@ -127,20 +126,19 @@ private:
 
     [[nodiscard]] Heap& self() noexcept { return static_cast<Heap&>(*this); }
 
-    void note([[maybe_unused]] const superblock& block) noexcept {
+    void note([[maybe_unused]] std::uint64_t sequence) noexcept {
         if constexpr (Roots != 0) {
-            number_.value = block.sequence;
+            number_.value = sequence;
         }
     }
-    [[nodiscard]] result<void> write_copy(const superblock& block,
-                                          std::span<const root_entry> roots) {
-        const superblock sealed = block.sealed(roots);
+    [[nodiscard]] result<void> write_copy(superblock& block, std::span<const root_entry> roots) {
+        block.seal(roots);
         const address at = block.sequence % 2 == 0 ? 0 : layout::second;
         if constexpr (layout::copy_bytes == sizeof(superblock)) {
-            return self().storage().write(at, std::as_bytes(std::span(&sealed, 1)));
+            return self().storage().write(at, std::as_bytes(std::span(&block, 1)));
         } else {
             const commit_list no_log;
-            record_pieces<access_unit<Storage>, layout::copy_bytes> record(&sealed, roots, no_log);
+            record_pieces<access_unit<Storage>, layout::copy_bytes> record(&block, roots, no_log);
             return write_pieces(self().storage(), at, layout::copy_bytes, record);
         }
     }
@@ -164,8 +162,7 @@ protected:
         block.durability = 2;
     }
     [[nodiscard]] result<void> begin_image() { return self().residency_.storage().begin_format(); }
-    [[nodiscard]] result<void> end_image(const superblock& block,
-                                         std::span<const root_entry> roots) {
+    [[nodiscard]] result<void> end_image(superblock&& block, std::span<const root_entry> roots) {
         const auto saved = self().residency_.write_out();
         return saved ? self().residency_.storage().end_format(block, roots) : saved;
     }

@@ -72,7 +72,7 @@ protected:
         if (size() == 0) {
             return failure(errc::wrong_size);
         }
-        if (const auto done = wipe_copies(inner_, half, head_bytes); !done) {
+        if (const auto done = wipe_copies(inner_, half); !done) {
             return done;
         }
         for (std::uint64_t number = 0; number < 2; ++number) {

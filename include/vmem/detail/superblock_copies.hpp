@@ -3,6 +3,7 @@
 #define VMEM_DETAIL_SUPERBLOCK_COPIES_HPP
 
 #include <vmem/config.hpp>
+#include <vmem/detail/raw_object.hpp>
 #include <vmem/detail/unit_io.hpp>
 #include <vmem/persist/superblock.hpp>
 #include <vmem/result.hpp>
@@ -77,23 +78,22 @@ template <class Storage>
 }
 
 /// Makes both copies invalid, the older one first: the image that was there is there until the last
-/// step, and as it was. `bytes`: of a copy with its roots. Errors: the storage's. Two syncs.
+/// step, and as it was. Errors: the storage's. Two syncs.
 template <class Storage>
-[[nodiscard]] result<void> wipe_copies(Storage& storage, address second, std::size_t bytes) {
-    std::array<superblock, 2> copies;
+[[nodiscard]] result<void> wipe_copies(Storage& storage, address second) {
+    // Of each its number and 1, or 0.
+    std::array<std::uint64_t, 2> ages{};
     for (std::size_t n = 0; n < 2; ++n) {
-        const auto out = std::as_writable_bytes(std::span(&copies[n], 1));
-        if (const auto read = read_any(storage, n == 0 ? 0 : second, out); !read) {
-            if (!is_damage(read.error())) {
-                return read;
-            }
-            copies[n].magic = 0;
+        raw_object<superblock> copy;
+        const auto read = read_any(storage, n == 0 ? 0 : second, copy.bytes());
+        if (!read && !is_damage(read.error())) {
+            return read;
         }
+        ages[n] = read && copy.get().verify() ? copy.get().sequence + 1 : 0;
     }
-    const bool first_is_newer =
-        copies[0].verify() && (!copies[1].verify() || copies[0].sequence > copies[1].sequence);
-    for (const bool first : {!first_is_newer, first_is_newer}) {
-        auto done = write_zeros(storage, first ? 0 : second, bytes);
+    constexpr std::array<std::byte, align_up(sizeof(superblock), access_unit<Storage>)> zeros{};
+    for (const bool first : {ages[0] <= ages[1], ages[0] > ages[1]}) {
+        auto done = storage.write(first ? 0 : second, zeros);
         done = done ? storage.sync() : done;
         if (!done) {
             return done;

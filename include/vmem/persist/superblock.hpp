@@ -75,12 +75,16 @@ struct superblock {
     /// CRC-32C of all before. It stays here in every version from 2 on.
     std::uint32_t crc = 0;
 
+    /// Fills in both checksums.
+    void seal(std::span<const root_entry> entries) noexcept {
+        roots = static_cast<std::uint32_t>(entries.size());
+        roots_crc = crc32c(std::as_bytes(entries));
+        crc = checksum();
+    }
     /// With both checksums filled in.
     [[nodiscard]] superblock sealed(std::span<const root_entry> entries = {}) const noexcept {
         superblock copy = *this;
-        copy.roots = static_cast<std::uint32_t>(entries.size());
-        copy.roots_crc = crc32c(std::as_bytes(entries));
-        copy.crc = copy.checksum();
+        copy.seal(entries);
         return copy;
     }
 

@@ -19,6 +19,7 @@ using vmem::errc;
 using vmem::root_entry;
 using vmem::superblock;
 using vmem::detail::read_copies;
+using vmem::detail::wipe_copies;
 using vmem::test::error_of;
 
 using disk = vmem::ram_storage<1024>;
@@ -71,6 +72,35 @@ TEST_CASE("superblock_copies: says why there is none") {
     put(medium, 512, 5, entries);
     medium.data()[600] ^= std::byte{1};
     CHECK(read_copies(medium, 512, entries)->why == errc::corrupt);
+}
+
+TEST_CASE("superblock_copies: the older one is wiped first, whichever it is") {
+    using flaky = vmem::contract::flaky<disk>;
+    roots entries{};
+    for (const std::uint64_t newest : {4U, 5U, 6U}) {
+        CAPTURE(newest);
+        disk medium;
+        put(medium, (newest - 1) % 2 * 512, newest - 1, entries);
+        put(medium, newest % 2 * 512, newest, entries);
+        flaky storage{medium};
+        // Two reads and a write, then the sync fails.
+        storage.fail(4);
+        CHECK(error_of(wipe_copies(storage, 512)) == message(errc::sync_failed));
+        const auto found = read_copies(storage, 512, entries);
+        CHECK(found->valid[newest % 2]);
+        CHECK_FALSE(found->valid[(newest + 1) % 2]);
+        CHECK(wipe_copies(storage, 512));
+        CHECK(read_copies(storage, 512, entries)->why == errc::not_formatted);
+    }
+    // What is not valid is the older one, whatever its number says.
+    disk medium;
+    put(medium, 0, 4, entries);
+    put(medium, 512, 5, entries);
+    medium.data()[600] ^= std::byte{1};
+    flaky storage{medium};
+    storage.fail(4);
+    CHECK(error_of(wipe_copies(storage, 512)) == message(errc::sync_failed));
+    CHECK(read_copies(storage, 512, entries)->valid[0]);
 }
 
 TEST_CASE("superblock_copies: a storage that fails is not one that is damaged") {
