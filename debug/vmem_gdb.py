@@ -53,8 +53,8 @@ class Pages:
         self.page_size, self.frames = int(arguments[0]), int(arguments[1])
         self.tags = elements(table["tags_"])
         self.pins = elements(table["pins_"])
-        self.dirty = [elements(table["dirty_"][name]) for name in ("begin_", "end_")]
-        self.data = int(elements(table["bytes_"]).address)
+        self.dirty = [elements(table["dirty_"][name]) for name in ("begin_", "last_")]
+        self.data = int(elements(residency["bytes_"]).address)
         # The bits of a tag that is no page's: an empty frame, or a copy.
         tag_size = self.tags[0].type.sizeof
         wide = tag_size > table.type.strip_typedefs().template_argument(0).sizeof
@@ -89,7 +89,7 @@ class Pages:
                 f"{dirty} changed, {pinned} pinned")
 
     def is_dirty(self, frame):
-        return int(self.dirty[0][frame]) < int(self.dirty[1][frame])
+        return int(self.dirty[0][frame]) <= int(self.dirty[1][frame])
 
     def parts(self):
         """(name, what is known of it) of what is in RAM."""

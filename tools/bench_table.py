@@ -8,14 +8,16 @@ A benchmark is named area/what/variant. The variant `vmem` is measured against e
 the same area/what, its yardsticks (`raw`, `memcpy`, ...); one that has none is printed without a ratio.
 Arguments that Google Benchmark appends (/64, /frames:64, /real_time) belong to `what`; a yardstick
 without arguments serves all of them. Times are per item, where both say how many items they
-processed (SetItemsProcessed), else per iteration.
+processed (SetItemsProcessed), else per iteration. They are of the processor, or what the benchmark has
+measured itself (UseManualTime).
 
 Counters of the `vmem` variant say what is allowed:
     target     the largest ratio to the yardstick
     target_X   the largest ratio to yardstick X
     target_ns  the most nanoseconds beyond the yardstick
-A yardstick that a target names and nobody has measured is noted: its package is not installed.
-With --strict, the exit code is 1 if one is over its target.
+A yardstick that a target names and nobody has measured is noted: its package is not installed. So is one
+that comes with an error, and what a program says in its context as `note`. With --strict, the exit code is
+1 if one is over its target.
 
 What is not a time is an aggregate with `value` and `unit`, and perhaps `least`; one that is less than
 that comes with an error.
@@ -34,8 +36,8 @@ ARGUMENT = re.compile(r"\d+|[\w ]+:[\w.]+|real_time|process_time|manual_time")
 
 
 class Measurement:
-    """One benchmark: the fastest of its repetitions, in nanoseconds of processor time. What else
-    runs on the machine only ever adds to it."""
+    """One benchmark: the fastest of its repetitions, in nanoseconds. What else runs on the machine only
+    ever adds to it."""
 
     def __init__(self):
         self.place = ()
@@ -44,7 +46,8 @@ class Measurement:
         self.counters = {}
 
     def add(self, run):
-        self.iterations.append(run["cpu_time"] * NANOSECONDS[run["time_unit"]])
+        time = run["real_time" if run["run_name"].endswith("/manual_time") else "cpu_time"]
+        self.iterations.append(time * NANOSECONDS[run["time_unit"]])
         if run.get("items_per_second"):
             self.items.append(1e9 / run["items_per_second"])
         for counter in run:
@@ -70,23 +73,28 @@ def split(name):
 def load(files):
     found = {}
     errors = []
+    notes = []
     figures = []
     for number, file in enumerate(files):
         with open(file, encoding="utf-8") as stream:
             text = stream.read()
-        for run in json.loads(text)["benchmarks"] if text.strip() else []:  # Empty: none was wanted.
+        results = json.loads(text) if text.strip() else {"benchmarks": []}  # Empty: none was wanted.
+        if "note" in results.get("context", {}):
+            notes.append(results["context"]["note"])
+        for run in results["benchmarks"]:
             if run.get("run_type") == "aggregate":
                 if "value" in run:
                     figures.append(figure(run))
                 continue
             if run.get("error_occurred"):
-                errors.append(f"{run['name']}: {run.get('error_message', 'failed')}")
+                subject = split(run["run_name"])[2] == SUBJECT
+                (errors if subject else notes).append(f"{run['name']}: {run.get('error_message', 'failed')}")
                 continue
             measured = found.setdefault(split(run["run_name"]), Measurement())
             measured.add(run)
             # In the order of the source: the program may have run them in any.
             measured.place = (number, run.get("family_index", 0), run.get("per_family_instance_index", 0))
-    return dict(sorted(found.items(), key=lambda item: item[1].place)), errors, figures
+    return dict(sorted(found.items(), key=lambda item: item[1].place)), errors, notes, figures
 
 
 def figure(run):
@@ -193,12 +201,29 @@ Ratios carry over to other machines better than times do. Exact counts, of page-
 bytes and instructions, are in [counts.json](../tools/count_gate/counts.json), and may not get worse; times may.
 """
 
+# What a table does not say by itself.
+ABOUT = {
+    "sort": """\
+`vmem::sort` takes no more RAM than the frames of its heap, 4 MiB; next to it are STXXL with as much, and `std::sort`
+over a mapped file with all the memory there is. What the system keeps of their files in RAM is not counted.
+
+In the rows that say *limited* it is, by a control group: Linux keeps everything below 4.25 MiB there, of which 0.25 MiB
+are for a process that does nothing; everything is what is mapped, the page cache under what is read and written, and
+the process's own memory. `vmem::sort` has 3 MiB in frames, and what is left is page cache. `std::sort` over a mapped
+file has all of it, and Linux is told not to read ahead (`MADV_RANDOM`), because it would read more than it may keep.
+Each is a single run in a process of its own: its processor time, and the time that passes ("elapsed"), which includes
+waiting for the disk. These rows need root and control groups of version 1; elsewhere they are left out.
+""",
+}
+
 
 def markdown(table, context, plots):
     yield PREAMBLE
     yield f"Measured with {context}.\n"
     for area, area_rows in by_area(table).items():
         yield f"## {(area or 'other').capitalize() if area.islower() else area}\n"
+        if area in ABOUT:
+            yield ABOUT[area]
         if area in plots:
             yield f"![{area}: time as a ratio to the yardstick](plots/{plots[area]})\n"
         yield "| what | time | yardstick | ratio | target | |"
@@ -259,12 +284,13 @@ def main():
     parser.add_argument("--strict", action="store_true", help="exit 1 if one is over its target")
     parser.add_argument("--write", type=Path, metavar="FOLDER", help="also write performance.md and plots there")
     options = parser.parse_args()
-    found, errors, figures = load(options.files)
+    found, errors, notes, figures = load(options.files)
     table = [*rows(found), *figures]
     print_table(table)
     print()
-    for area, name in missing_yardsticks(found):
-        print(f"note: {area}: {name} is not there; not compared with it")
+    notes += [f"{area}: {name} is not there; not compared with it" for area, name in missing_yardsticks(found)]
+    for note in notes:
+        print(f"note: {note}")
     if options.write:
         write_docs(options.write, table, options.files)
     for error in errors:

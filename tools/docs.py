@@ -5,10 +5,14 @@
     docs.py           build and check
     docs.py --write   write docs/guides/compile_errors.md from test/fail
 
-In docs/guides, a ```cpp block with `int main` is a program: it is compiled, with warnings as errors, and
-run; a ```text block right below it is what it prints. One without #include begins with the blocks of its
-page that came before and have no main, which are checked too. Other ```cpp blocks are what is inside a
+In docs/guides and README.md, a ```cpp block with `int main` is a program: it is compiled, with warnings as
+errors, and run; a ```text block right below it is what it prints. One without #include begins with the blocks
+of its page that came before and have no main, which are checked too. Other ```cpp blocks are what is inside a
 function, unless they begin with a declaration.
+
+The ```cpp blocks of docs/device/spi_bus.md and i2c_bus.md are buses for a vendor's functions: the programs in
+test/docs use them, with stand-ins for these functions. What the other pages show, indented, is compiled as
+well, with what test/docs/given.hpp says of each page, and not run.
 """
 
 import argparse
@@ -173,7 +177,7 @@ def check_program(program, scratch):
 
 def check_guides(options):
     """The programs in the guides compile, and do what the guides say."""
-    found = [program for page in sorted(GUIDES.glob("*.md")) if page != COMPILE_ERRORS
+    found = [program for page in (ROOT / "README.md", *sorted(GUIDES.glob("*.md"))) if page != COMPILE_ERRORS
              for program in programs(page)]
     with tempfile.TemporaryDirectory(prefix="vmem-docs-") as scratch, ThreadPoolExecutor(2) as pool:
         # The contract suites, where an installed vmem has them.
@@ -182,6 +186,146 @@ def check_guides(options):
         problems = list(pool.map(lambda program: check_program(program, Path(scratch)), found))
     options.counted += len(found) - 1
     print(f"    {len(found)} blocks, {sum(program.runs for program in found)} of them programs")
+    return [problem for problem in problems if problem]
+
+
+# --- what the pages of the modules show ---------------------------------------------------------------
+
+GIVEN = ROOT / "test" / "docs" / "given.hpp"
+AT_FILE_SCOPE = re.compile(r"(template|struct|class|using|enum|namespace|extern|inline|static_assert|TEST_CASE)\b|"
+                           r"(?!if|for|while|switch|return|else)[\w:<>,&* ]+ [\w:]+\([^;]*\)[\w ]*\{")
+ELISION = re.compile(r"<\.\.\.|\.\.\.[,>]")
+
+
+def indented_code(text):
+    """(number of the first line, lines) of what is indented and is C++."""
+    lines = re.sub(r"^```.*?^```$", lambda fenced: "\n" * fenced.group(0).count("\n"), text,
+                   flags=re.MULTILINE | re.DOTALL).splitlines()
+    number = 0
+    while number < len(lines):
+        first = number
+        while number < len(lines) and (lines[number].startswith("    ") or
+                                       (number > first and not lines[number].strip())):
+            number += 1
+        code = [line[4:] for line in lines[first:number]]
+        after_blank = first == 0 or not lines[first - 1].strip()
+        if after_blank and re.search(r"[;{}]\s*(//.*)?$", "\n".join(code), re.MULTILINE):
+            yield first + 1, code
+        number = max(number, first + 1)
+
+
+def statements(first, lines):
+    """(number of its first line, text) of each statement and declaration, but those that leave something
+    out, `heap<..., locking<...>>`."""
+    found, depth = [], 0
+    for number, line in enumerate(lines):
+        code = re.sub(r'"(\\.|[^"\\])*"|\'(\\.|[^\'\\])+\'|//.*', "", line)
+        if not found and code.strip() in ("", "..."):
+            continue
+        found.append((first + number, line))
+        depth += sum(map(code.count, "({[")) - sum(map(code.count, ")}]"))
+        following = next((line for line in lines[number + 1:] if line.strip()), "")
+        ends = depth <= 0 and (code.rstrip().endswith((";", "}")) or line.startswith("#"))
+        if ends and not re.match(r"else\b", following) or number + 1 == len(lines):
+            text = "\n".join(text for _, text in found)
+            if not ELISION.search(text):
+                yield found[0][0], text
+            found, depth = [], 0
+
+
+def page_as_namespace(number, name, text, given, includes):
+    """Lines of C++: what a page declares, and a function for each of its blocks with what is left."""
+    before, _, after = given.partition("// then\n")
+    declared, functions = [before], []
+    for block, (first, lines) in enumerate(indented_code(text)):
+        inside = []
+        for line, code in statements(first, lines):
+            place = f'#line {line} "docs/{name}"'
+            if code.startswith("#include"):
+                includes.add(code.split("//")[0].strip())
+            elif code.startswith("template <>"):  # Of a template of vmem's: outside of any namespace.
+                special = re.sub(r"<(\w+)>", rf"<page_{number}::\1>", code)
+                declared += ["}", place, special, f"namespace page_{number} {{"]
+            elif AT_FILE_SCOPE.match(code):
+                declared += [place, code]
+            else:
+                inside += [place, code]
+        if inside:
+            functions += [f"inline void block_{block}() {{", *inside, "}"]
+    if re.search(r"^using memory =", "\n".join(declared), re.MULTILINE):
+        declared.append("extern memory heap;")
+    return [f"namespace page_{number} {{", *declared, after, *functions, "}"]
+
+
+def check_pages(options):
+    """What the pages of the modules show compiles, with what test/docs/given.hpp gives them."""
+    common, *sections = re.split(r"^// page (\S+)$", text_of(GIVEN), flags=re.MULTILINE)
+    given = dict(zip(sections[::2], sections[1::2]))
+    includes, code, blocks = set(), [], 0
+    for number, page in enumerate(sorted((ROOT / "docs").rglob("*.md"))):
+        text = text_of(page)
+        if page.parent == GUIDES or not (found := len(list(indented_code(text)))):
+            continue
+        name = page.relative_to(ROOT / "docs").as_posix()
+        own = given.pop(name, "")
+        includes.update(re.findall(r"^#include .*$", own, re.MULTILINE))
+        own = re.sub(r"^#include .*$", "", own, flags=re.MULTILINE)
+        code += page_as_namespace(number, name, text, own, includes)
+        blocks += found
+    with tempfile.TemporaryDirectory(prefix="vmem-docs-") as scratch:
+        source = Path(scratch) / "pages.cpp"
+        (Path(scratch) / "vmem").mkdir()
+        (Path(scratch) / "vmem" / "contract").symlink_to(ROOT / "test/contract")
+        source.write_text("\n".join([common, *sorted(includes), *code, ""]), encoding="utf-8")
+        done = subprocess.run(["g++", *FLAGS, "-fsyntax-only", "-I", scratch, str(source)], text=True,
+                              check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    print(f"    {blocks} blocks")
+    problems = [f"{GIVEN.name}: {name} shows no code" for name in given]
+    if done.returncode:
+        wrong = [line for line in done.stdout.splitlines() if ": error: " in line]
+        problems += wrong or [done.stdout[:3000]]
+    headers = {header for page in (ROOT / "docs").rglob("*.md") for header in
+               re.findall(r"#include <(vmem/[\w/.]+)>", text_of(page))}
+    problems += [f"docs: there is no <{header}>" for header in sorted(headers)
+                 if not (ROOT / "include" / header).exists() and not header.startswith("vmem/contract/")]
+    return problems
+
+
+# --- the buses in docs/device ---------------------------------------------------------------------------
+
+# The heading above a bus, and the folder of test/docs with the stand-ins for what it includes.
+VENDORS = {"Arduino": "arduino", "STM32 HAL": "stm32", "ESP-IDF": "esp_idf", "Zephyr": "zephyr"}
+
+
+def check_vendor(heading, scratch):
+    name = VENDORS[heading]
+    directory = scratch / name
+    directory.mkdir()
+    for page in ("spi_bus", "i2c_bus"):
+        text = text_of(ROOT / "docs" / "device" / f"{page}.md")
+        section = re.search(rf"^## {heading}$(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+        block = BLOCK.search(section.group(1)) if section else None
+        if not block:
+            return f"docs/device/{page}.md: has no program for {heading}"
+        (directory / f"{page}.hpp").write_text(f"#pragma once\n{block.group(2)}", encoding="utf-8")
+    binary = directory / "program"
+    launcher = ["ccache"] if shutil.which("ccache") else []
+    common = [*FLAGS, "-I", str(directory), "-I", str(ROOT / "test" / "docs" / name)]
+    for step in ([*launcher, "g++", *common, "-DDOCTEST_CONFIG_IMPLEMENT_WITH_MAIN", "-c",
+                  str(ROOT / "test" / "docs" / f"{name}.cpp"), "-o", f"{binary}.o"],
+                 ["g++", f"{binary}.o", "-o", str(binary)], [str(binary)]):
+        done = subprocess.run(step, text=True, check=False, timeout=300, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT)
+        if done.returncode:
+            return f"the buses for {heading}:\n{done.stdout[:3000]}"
+    return ""
+
+
+def check_buses(options):
+    """The buses in docs/device compile, and move bytes to and from models of chips."""
+    with tempfile.TemporaryDirectory(prefix="vmem-docs-") as scratch, ThreadPoolExecutor(2) as pool:
+        problems = list(pool.map(lambda heading: check_vendor(heading, Path(scratch)), VENDORS))
+    options.counted += len(VENDORS) - 1
     return [problem for problem in problems if problem]
 
 
@@ -251,8 +395,9 @@ def check_errors_covered(_):
     messages = dict(re.findall(r'case errc::(\w+):\s*return "(.*?)";', header))
     problems = [f"{relative(GUIDES / 'troubleshooting.md')}: lacks `{code}`, {message}"
                 for code, message in messages.items() if f"| `{code}` | {message} |" not in page]
-    stale = [code for code in re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE) if code not in messages]
-    return problems + [f"{code}: there is no such error" for code in stale]
+    listed = re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
+    problems += [f"{code}: there is no such error" for code in listed if code not in messages]
+    return problems + [f"{code}: is there twice" for code in sorted(set(listed)) if listed.count(code) > 1]
 
 
 def check_links(_):
@@ -270,6 +415,8 @@ def check_links(_):
 CHECKS = (
     ("every public entity is documented (build/docs/html)", check_reference),
     ("the programs in the guides do what they say", check_guides),
+    ("what the pages of the modules show compiles", check_pages),
+    ("the buses in docs/device reach the chips", check_buses),
     ("compile_errors.md is up to date", check_compile_errors),
     ("every error has its remedy", check_errors_covered),
     ("links lead somewhere", check_links),

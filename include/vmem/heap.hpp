@@ -252,7 +252,7 @@ private:
         }
     }
 
-    [[nodiscard]] result<address> grant_block(block_request request) {
+    [[nodiscard]] result<address> grant_block(const block_request& request) {
         if (!is_open()) {
             return failure(errc::not_open);
         }
@@ -263,7 +263,7 @@ private:
         return granted;
     }
     template <class T>
-    [[nodiscard]] result<vptr<T, heap>> grant(block_request request) {
+    [[nodiscard]] result<vptr<T, heap>> grant(const block_request& request) {
         const auto guard = section();
         const auto granted = grant_block(request);
         if (!granted) {
@@ -312,7 +312,8 @@ private:
 
     template <class T, class... Args>
     [[nodiscard]] result<void> construct(vptr<T, heap> p, Args&&... args) {
-        constexpr bool is_small = sizeof(T) <= 4 * sizeof(void*) && sizeof(T) <= whole_limit;
+        constexpr bool is_small = sizeof(T) <= detail::lesser(4 * sizeof(void*), whole_limit) &&
+                                  alignof(T) <= alignof(std::max_align_t);
         if constexpr (is_small && std::is_trivially_copyable_v<T>) {
             const T object(std::forward<Args>(args)...);
             return this->write(p.to_address(), std::as_bytes(std::span(&object, 1)));

@@ -10,6 +10,21 @@
 
 namespace vmem {
 
+namespace detail {
+
+/// The slot of a pin that holds nothing.
+inline constexpr std::size_t no_slot = static_cast<std::size_t>(-1);
+
+/// Gives a pin back, whatever it was to.
+template <class Heap>
+void unpin_current(std::size_t slot) noexcept {
+    if (slot != no_slot) {
+        Heap::current().unpin(slot);
+    }
+}
+
+} // namespace detail
+
 /// Guarantees that one or more consecutive `T` stay in RAM, at one raw address, while it lives. A
 /// `pin<const T>` reads; a `pin<T>` may also write, and its elements are saved when their page
 /// leaves RAM. A contiguous range at raw-pointer speed. It occupies a frame: release it soon. Made
@@ -27,7 +42,7 @@ public:
         : data_(reinterpret_cast<T*>(held.data)), size_(held.size / sizeof(T)), slot_(held.slot) {}
     pin(pin&& other) noexcept
         : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)),
-          slot_(other.slot_) {}
+          slot_(std::exchange(other.slot_, detail::no_slot)) {}
     pin& operator=(pin&& other) noexcept {
         pin taken(std::move(other));
         std::swap(data_, taken.data_);
@@ -35,16 +50,10 @@ public:
         std::swap(slot_, taken.slot_);
         return *this;
     }
-    ~pin() { release(); }
+    ~pin() { detail::unpin_current<Heap>(slot_); }
 
     /// Lets the elements leave RAM again; then the pin holds nothing. O(1), no I/O.
-    void release() noexcept {
-        if (data_ != nullptr) {
-            Heap::current().unpin(slot_);
-            data_ = nullptr;
-            size_ = 0;
-        }
-    }
+    void release() noexcept { static_cast<void>(pin(std::move(*this))); }
 
     [[nodiscard]] constexpr explicit operator bool() const noexcept { return data_ != nullptr; }
     [[nodiscard]] constexpr T* data() const noexcept { return data_; }
@@ -61,7 +70,7 @@ public:
 private:
     T* data_ = nullptr;
     std::size_t size_ = 0;
-    std::size_t slot_ = 0;
+    std::size_t slot_ = detail::no_slot;
 };
 
 } // namespace vmem

@@ -16,8 +16,9 @@
 
 namespace vmem {
 
-/// Why an operation failed. `message()` has a sentence for each.
-enum class errc : std::uint8_t {
+/// Why an operation failed. `message()` has a sentence for each. The processor's fastest type of at
+/// least 8 bits: a byte, or a word where one that comes back from a call would have to be extended.
+enum class errc : std::uint_fast8_t {
     // The caller's arguments
     null_pointer = 1,
     out_of_range,
@@ -166,7 +167,7 @@ using failure = std::unexpected<errc>;
 #else
 /// Either a `T` or the `errc` that says why there is none: `std::expected` where the standard
 /// library has it, `tl::expected` (same interface) elsewhere; there `result<void>` is a class of
-/// that interface in one byte, and converts to and from `tl::expected<void, errc>`.
+/// that interface, as small as `errc`, and converts to and from `tl::expected<void, errc>`.
 template <class T>
 using result =
     std::conditional_t<std::is_void_v<T>, detail::void_result<errc>, tl::expected<T, errc>>;

@@ -4,6 +4,7 @@
 
 #include <vmem/config.hpp>
 #include <vmem/detail/raw_object.hpp>
+#include <vmem/detail/slot_or_error.hpp>
 #include <vmem/fwd.hpp>
 #include <vmem/pin.hpp>
 #include <vmem/residency/concept.hpp>
@@ -33,6 +34,40 @@ struct object_count<T[], Heap> {
     smallest_uint<(Heap::residency_type::arena_bytes - 1) / sizeof(T)> value;
 };
 
+/// What a heap gives a `unique_vptr` to own.
+struct owned_object {
+    address at;
+    /// Elements.
+    std::size_t count;
+    std::size_t slot;
+};
+
+/// What a `unique_vptr` is, whatever it owns: an address, and the slot in which that was resident
+/// last.
+template <class Heap>
+class object_handle {
+protected:
+    using residency = typename Heap::residency_type;
+    using slot_type = smallest_uint<residency::frame_count>;
+
+    constexpr object_handle() noexcept = default;
+    constexpr object_handle(address at, std::size_t slot) noexcept
+        : at_(static_cast<typename Heap::address_type>(at)), slot_(static_cast<slot_type>(slot)) {}
+
+    /// Pins `count` bytes of all `size`, from `first` on, and returns the slot.
+    [[nodiscard, gnu::noinline]] slot_or_error
+    fetched(Heap& heap, std::size_t size, std::size_t first, std::size_t count, access how) const {
+        const auto slot = heap.pin_object(at_, size, {.offset = first, .size = count}, how);
+        if (slot) {
+            slot_ = static_cast<slot_type>(*slot);
+        }
+        return slot;
+    }
+
+    typename Heap::address_type at_ = 0;
+    mutable slot_type slot_ = residency::frame_count;
+};
+
 } // namespace detail
 
 /// Owns a `T`, or with `T[]` an array, in the memory of a heap with `resident_objects`; made by
@@ -43,7 +78,11 @@ struct object_count<T[], Heap> {
 /// An object that is not resident is loaded by the first access: at most `worst_case_access`.
 /// Without a heap of the type alive, each access is a fault, no_heap.
 template <class T, class Heap>
-class unique_vptr {
+class unique_vptr : detail::object_handle<Heap> {
+    using base = detail::object_handle<Heap>;
+    using base::at_;
+    using base::slot_;
+
 public:
     using element_type = std::remove_extent_t<T>;
     using pointer = vptr<element_type, Heap>;
@@ -54,10 +93,10 @@ public:
     constexpr unique_vptr() noexcept = default;
     constexpr unique_vptr(std::nullptr_t) noexcept {}
     /// For the heap.
-    constexpr unique_vptr(pointer p, std::size_t count, std::size_t slot) noexcept
-        : at_(p.to_address()), slot_(static_cast<slot_type>(slot)), count_(count) {}
+    constexpr explicit unique_vptr(const detail::owned_object& owned) noexcept
+        : base(owned.at, owned.slot), count_(owned.count) {}
     constexpr unique_vptr(unique_vptr&& other) noexcept
-        : at_(std::exchange(other.at_, 0)), slot_(other.slot_), count_(other.count_) {}
+        : base(std::exchange(other.at_, 0), other.slot_), count_(other.count_) {}
     constexpr unique_vptr& operator=(unique_vptr&& other) noexcept {
         unique_vptr taken(std::move(other));
         swap(*this, taken);
@@ -67,8 +106,8 @@ public:
     /// storage.
     // NOLINTNEXTLINE(bugprone-exception-escape): whoever lets faults throw ends the program here
     constexpr ~unique_vptr() {
-        if (at_ != 0 && Heap::alive()) {
-            static_cast<void>(reset());
+        if (at_ != 0) {
+            end();
         }
     }
     friend constexpr void swap(unique_vptr& a, unique_vptr& b) noexcept {
@@ -159,11 +198,11 @@ public:
         if (at_ == 0) {
             return {};
         }
-        Heap& heap = Heap::current();
-        if (heap.state_of(at_).pinned) {
-            return failure(errc::pinned);
-        }
-        if constexpr (!std::is_trivially_destructible_v<element_type>) {
+        constexpr bool is_trivial = std::is_trivially_destructible_v<element_type>;
+        if constexpr (!is_trivial) {
+            if (Heap::current().state_of(at_).pinned) {
+                return failure(errc::pinned);
+            }
             const auto held = read();
             if (!held) {
                 return failure(held.error());
@@ -175,18 +214,24 @@ public:
                 copy.get().~element_type();
             }
         }
-        const pointer p = release();
-        const auto freed = heap.deallocate(p);
-        if (!freed && std::is_trivially_destructible_v<element_type>) {
-            at_ = p.to_address();
+        Heap& heap = Heap::current();
+        if constexpr (is_trivial) {
+            const auto freed = heap.end_object(at_, count_.get() * sizeof(element_type));
+            if (freed) {
+                at_ = 0;
+            }
+            return freed;
+        } else {
+            return heap.end_object(std::exchange(at_, 0), count_.get() * sizeof(element_type));
         }
-        return freed;
     }
 
 private:
-    using residency = typename Heap::residency_type;
-    using slot_type = detail::smallest_uint<residency::frame_count>;
-
+    void end() {
+        if (Heap::alive()) {
+            static_cast<void>(reset());
+        }
+    }
     template <class U>
     [[nodiscard]] result<pin<U, Heap>> part(std::size_t first, std::size_t count) const {
         if (first > count_.get() || count > count_.get() - first) {
@@ -197,25 +242,23 @@ private:
     template <class U>
     [[nodiscard, gnu::always_inline]] result<pin<U, Heap>> pinned(std::size_t first,
                                                                   std::size_t count) const {
-        if constexpr (std::is_const_v<U>) {
-            if (std::byte* const known = Heap::current().pin_known(slot_, at_)) [[likely]] {
-                return pin<U, Heap>(pinned_bytes{
-                    .data = known + first * sizeof(U), .size = count * sizeof(U), .slot = slot_});
+        constexpr access how = std::is_const_v<U> ? access::read : access::write;
+        const std::size_t offset = first * sizeof(U);
+        const std::size_t size = count * sizeof(U);
+        Heap& heap = Heap::current();
+        std::size_t slot = slot_;
+        std::byte* data = how == access::read ? heap.pin_known(slot, at_) : nullptr;
+        if (data == nullptr) [[unlikely]] {
+            const auto pinned = this->fetched(heap, count_.get() * sizeof(U), offset, size, how);
+            if (!pinned) {
+                return failure(pinned.error());
             }
+            slot = static_cast<typename base::slot_type>(*pinned);
+            data = heap.residency().raw(slot);
         }
-        return fetched<U>(first, count);
-    }
-    template <class U>
-    [[nodiscard, gnu::noinline]] result<pin<U, Heap>> fetched(std::size_t first,
-                                                              std::size_t count) const {
-        const auto held = Heap::current().pin_object(
-            at_, count_.get() * sizeof(U), {.offset = first * sizeof(U), .size = count * sizeof(U)},
-            std::is_const_v<U> ? access::read : access::write);
-        if (!held) {
-            return failure(held.error());
-        }
-        slot_ = static_cast<slot_type>(held->slot);
-        return pin<U, Heap>(*held);
+        // In place: to move a pin takes giving one back.
+        return result<pin<U, Heap>>(
+            pinned_bytes{.data = data + offset, .size = size, .slot = slot});
     }
     [[nodiscard]] static result<void> assign(const result<pin<element_type, Heap>>& to,
                                              const element_type& value) {
@@ -226,8 +269,6 @@ private:
         return {};
     }
 
-    typename Heap::address_type at_ = 0;
-    mutable slot_type slot_ = residency::frame_count;
     [[no_unique_address]] detail::object_count<T, Heap> count_{0};
 };
 

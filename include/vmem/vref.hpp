@@ -57,7 +57,7 @@ public:
 
     /// A copy of the object. Resident: O(1).
     [[nodiscard, gnu::always_inline]] value_type get() const noexcept(Heap::nothrow_access) {
-        return Heap::current().template load<value_type>(at_);
+        return Heap::template load<value_type>(at_);
     }
     [[gnu::always_inline]] operator value_type() const noexcept(Heap::nothrow_access) {
         return get();
@@ -71,7 +71,7 @@ public:
         noexcept(Heap::nothrow_access)
         requires(!std::is_const_v<T>)
     {
-        Heap::current().template store<value_type>(at_, value);
+        Heap::template store<value_type>(at_, value);
         return *this;
     }
     [[gnu::always_inline]] const vref& operator=(const vref& other) const
@@ -224,7 +224,7 @@ private:
         const auto& value = detail::value_of(rhs);
         if constexpr (std::is_arithmetic_v<value_type> &&
                       std::is_scalar_v<std::remove_cvref_t<decltype(value)>>) {
-            Heap::current().template update<value_type>(
+            Heap::template update<value_type>(
                 at_, [&](value_type& object) { operation(object, value); });
         } else {
             value_type object = get();
@@ -240,7 +240,7 @@ private:
         static_assert(!std::is_const_v<T>, "vref: assignment through a vptr<const T>");
         if constexpr (std::is_arithmetic_v<value_type>) {
             value_type before{};
-            Heap::current().template update<value_type>(at_, [&](value_type& object) {
+            Heap::template update<value_type>(at_, [&](value_type& object) {
                 before = object;
                 of_number(object);
             });

@@ -329,13 +329,13 @@ void merge_sort(T* elements, T* room, std::size_t n, bool into_room, Less& less)
 
 namespace vmem::detail {
 
-/// What `tl::expected<void, E>` is, in one byte: `E` is an enumeration that names no error 0. A
+/// What `tl::expected<void, E>` is, in the size of `E`, an enumeration that names no error 0. A
 /// processor returns it in a register, which saves a tenth of the code of a heap; and `value()` is
 /// there, which `tl::expected<void, E>` lacks before its version 1.1. Interface and preconditions
 /// are those of `std::expected<void, E>`.
 template <class E>
-    requires(std::is_enum_v<E> && sizeof(E) == 1)
-class [[nodiscard]] void_result {
+    requires std::is_enum_v<E>
+class void_result {
 public:
     using value_type = void;
     using error_type = E;
@@ -416,8 +416,9 @@ private:
 
 namespace vmem {
 
-/// Why an operation failed. `message()` has a sentence for each.
-enum class errc : std::uint8_t {
+/// Why an operation failed. `message()` has a sentence for each. The processor's fastest type of at
+/// least 8 bits: a byte, or a word where one that comes back from a call would have to be extended.
+enum class errc : std::uint_fast8_t {
     // The caller's arguments
     null_pointer = 1,
     out_of_range,
@@ -566,7 +567,7 @@ using failure = std::unexpected<errc>;
 #else
 /// Either a `T` or the `errc` that says why there is none: `std::expected` where the standard
 /// library has it, `tl::expected` (same interface) elsewhere; there `result<void>` is a class of
-/// that interface in one byte, and converts to and from `tl::expected<void, errc>`.
+/// that interface, as small as `errc`, and converts to and from `tl::expected<void, errc>`.
 template <class T>
 using result =
     std::conditional_t<std::is_void_v<T>, detail::void_result<errc>, tl::expected<T, errc>>;
@@ -1248,6 +1249,21 @@ private:
 
 namespace vmem {
 
+namespace detail {
+
+/// The slot of a pin that holds nothing.
+inline constexpr std::size_t no_slot = static_cast<std::size_t>(-1);
+
+/// Gives a pin back, whatever it was to.
+template <class Heap>
+void unpin_current(std::size_t slot) noexcept {
+    if (slot != no_slot) {
+        Heap::current().unpin(slot);
+    }
+}
+
+} // namespace detail
+
 /// Guarantees that one or more consecutive `T` stay in RAM, at one raw address, while it lives. A
 /// `pin<const T>` reads; a `pin<T>` may also write, and its elements are saved when their page
 /// leaves RAM. A contiguous range at raw-pointer speed. It occupies a frame: release it soon. Made
@@ -1265,7 +1281,7 @@ public:
         : data_(reinterpret_cast<T*>(held.data)), size_(held.size / sizeof(T)), slot_(held.slot) {}
     pin(pin&& other) noexcept
         : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)),
-          slot_(other.slot_) {}
+          slot_(std::exchange(other.slot_, detail::no_slot)) {}
     pin& operator=(pin&& other) noexcept {
         pin taken(std::move(other));
         std::swap(data_, taken.data_);
@@ -1273,16 +1289,10 @@ public:
         std::swap(slot_, taken.slot_);
         return *this;
     }
-    ~pin() { release(); }
+    ~pin() { detail::unpin_current<Heap>(slot_); }
 
     /// Lets the elements leave RAM again; then the pin holds nothing. O(1), no I/O.
-    void release() noexcept {
-        if (data_ != nullptr) {
-            Heap::current().unpin(slot_);
-            data_ = nullptr;
-            size_ = 0;
-        }
-    }
+    void release() noexcept { static_cast<void>(pin(std::move(*this))); }
 
     [[nodiscard]] constexpr explicit operator bool() const noexcept { return data_ != nullptr; }
     [[nodiscard]] constexpr T* data() const noexcept { return data_; }
@@ -1299,7 +1309,7 @@ public:
 private:
     T* data_ = nullptr;
     std::size_t size_ = 0;
-    std::size_t slot_ = 0;
+    std::size_t slot_ = detail::no_slot;
 };
 
 } // namespace vmem
@@ -1355,7 +1365,7 @@ public:
 
     /// A copy of the object. Resident: O(1).
     [[nodiscard, gnu::always_inline]] value_type get() const noexcept(Heap::nothrow_access) {
-        return Heap::current().template load<value_type>(at_);
+        return Heap::template load<value_type>(at_);
     }
     [[gnu::always_inline]] operator value_type() const noexcept(Heap::nothrow_access) {
         return get();
@@ -1369,7 +1379,7 @@ public:
         noexcept(Heap::nothrow_access)
         requires(!std::is_const_v<T>)
     {
-        Heap::current().template store<value_type>(at_, value);
+        Heap::template store<value_type>(at_, value);
         return *this;
     }
     [[gnu::always_inline]] const vref& operator=(const vref& other) const
@@ -1522,7 +1532,7 @@ private:
         const auto& value = detail::value_of(rhs);
         if constexpr (std::is_arithmetic_v<value_type> &&
                       std::is_scalar_v<std::remove_cvref_t<decltype(value)>>) {
-            Heap::current().template update<value_type>(
+            Heap::template update<value_type>(
                 at_, [&](value_type& object) { operation(object, value); });
         } else {
             value_type object = get();
@@ -1538,7 +1548,7 @@ private:
         static_assert(!std::is_const_v<T>, "vref: assignment through a vptr<const T>");
         if constexpr (std::is_arithmetic_v<value_type>) {
             value_type before{};
-            Heap::current().template update<value_type>(at_, [&](value_type& object) {
+            Heap::template update<value_type>(at_, [&](value_type& object) {
                 before = object;
                 of_number(object);
             });
@@ -2054,6 +2064,10 @@ template <class T, class Heap, class Less = std::less<>>
 /// - The same calls on two arenas that are aligned alike give the same offsets.
 /// - An arena too small for any block is not an error: each request is out_of_memory.
 /// An allocator cannot be copied, and is for one thread at a time.
+///
+/// An allocator that can has one more member:
+/// - `slide(p, size, align)`: moves a live block and its contents towards the start of the arena,
+///   over what is free in front of it and up to the block before that; returns where it is then.
 namespace vmem {
 
 /// The alignment of blocks for which no other is asked (bytes): that of `malloc`.
@@ -2113,6 +2127,12 @@ concept has_ram_stats = requires(const A& a) {
 };
 
 } // namespace detail
+
+/// Whether `A` has the member that moves a block.
+template <class A>
+concept slides_blocks = requires(A& a, void* p, std::size_t n) {
+    { a.slide(p, n, n) } noexcept -> std::same_as<void*>;
+};
 
 /// See the contract above.
 template <class A>
@@ -3344,9 +3364,11 @@ namespace vmem::detail {
     if (request.size == 0) {
         return failure(errc::zero_size);
     }
-    if (!std::has_single_bit(request.align) ||
+    // `std::has_single_bit` counts bits, which is a library call on processors that cannot.
+    const auto has_several_bits = [](address value) { return (value & (value - 1)) != 0; };
+    if (request.align == 0 || has_several_bits(request.align) ||
         (request.within != 0 &&
-         (!std::has_single_bit(request.within) || request.within < request.size ||
+         (has_several_bits(request.within) || request.within < request.size ||
           request.within < request.align))) {
         return failure(errc::misaligned);
     }
@@ -4780,23 +4802,96 @@ static_assert(nonresident_allocator<nonresident_buddy_allocator<16, 0>, storage_
 } // namespace vmem
 
 // ========================================================================================
+// vmem/detail/word_io.hpp
+#define VMEM_DETAIL_WORD_IO_HPP
+
+namespace vmem::detail {
+
+/// Words of a medium, with an error that sticks: after the first failure reads give 0 and nothing
+/// is transferred, so that a sequence of accesses is checked once, where it matters.
+template <class Medium, class Word>
+class word_io {
+public:
+    explicit word_io(Medium& medium) noexcept : medium_(medium) {}
+
+    [[nodiscard]] Word get(address from) { return move(from, 1, false); }
+    void put(address to, Word value) {
+        words[0] = value;
+        move(to, 1, true);
+    }
+    /// Fills the first `count` of `words`; returns the first.
+    Word read(address from, std::size_t count) { return move(from, count, false); }
+    /// Writes the first `count` of `words`.
+    void write(address to, std::size_t count) { move(to, count, true); }
+    void sync() {
+        if (ok()) {
+            note(medium_.sync());
+        }
+    }
+    /// Replaces a word. Fails with corrupt, and changes nothing, if it is not `old`.
+    void swap(address at, Word old, Word value) {
+        if (get(at) != old) {
+            fail(errc::corrupt);
+        }
+        put(at, value);
+    }
+    /// Makes the sequence fail for a reason of the caller's.
+    void fail(errc code) {
+        if (ok()) {
+            outcome_ = failure(code);
+        }
+    }
+    [[nodiscard]] bool ok() const noexcept { return outcome_.has_value(); }
+    [[nodiscard]] const result<void>& outcome() const noexcept { return outcome_; }
+
+    /// Those read or written last.
+    std::array<Word, 3> words{};
+
+private:
+    Word move(address at, std::size_t count, bool out) {
+        if (ok()) {
+            const auto bytes = std::as_writable_bytes(std::span(words).first(count));
+            note(out ? medium_.write(at, bytes) : medium_.read(at, bytes));
+        }
+        if (!ok()) {
+            words[0] = 0;
+        }
+        return words[0];
+    }
+    void note(result<void> done) {
+        // All addresses come from words of the medium, so a wrong one is a damaged word.
+        if (!done && (done.error() == errc::out_of_range || done.error() == errc::null_pointer)) {
+            done = failure(errc::corrupt);
+        }
+        outcome_ = done;
+    }
+
+    Medium& medium_;
+    result<void> outcome_;
+};
+
+} // namespace vmem::detail
+
+// ========================================================================================
 // vmem/detail/free_lists.hpp
 #define VMEM_DETAIL_FREE_LISTS_HPP
 
 namespace vmem::detail {
 
-/// Layout of the blocks of `basic_nonresident_linked_list_allocator`, and its lists of free blocks,
-/// one per power of two of the size.
+/// What `basic_nonresident_linked_list_allocator` has on its medium: a few words of state, the
+/// first blocks of the free lists, blocks end to end, and an end mark that looks like a block in
+/// use.
 ///
 /// Every block starts with a header of two words:
 /// - word 0: size in bytes, header included, a multiple of the granule; bit 0: in use; bit 1: the
-/// block
-///   before is in use.
+///   block before is in use.
 /// - word 1: in use, a check word that only a block handed out carries; free, the next free block.
+///
 /// A free block goes on with the previous free block of its list, and ends with its size (the
 /// boundary tag).
 template <class Word>
-struct free_lists {
+struct block_layout {
+    static constexpr Word magic = 0x6B6C626D; // "mblk"
     static constexpr Word in_use = 1;
     static constexpr Word before_in_use = 2;
     static constexpr Word flags = 7;
@@ -4805,14 +4900,11 @@ struct free_lists {
     static constexpr Word smallest_block = 4 * word;
     /// Sizes and addresses of blocks are multiples of it (bytes).
     static constexpr Word granule = 8;
+    /// A list per power of two of the size.
     static constexpr unsigned classes =
         std::numeric_limits<Word>::digits - static_cast<unsigned>(std::countr_zero(smallest_block));
-    /// Bytes of the lists on the medium: which are not empty, one bit each, then their first
-    /// blocks.
-    static constexpr Word bytes = (1 + classes) * word;
-
-    /// Where the lists are on the medium.
-    address at;
+    /// Bytes before the first block.
+    static constexpr Word state = align_up((5 + classes) * word, granule);
 
     [[nodiscard]] static constexpr unsigned class_of(Word size) noexcept {
         return static_cast<unsigned>(std::bit_width(size) - std::bit_width(smallest_block));
@@ -4820,64 +4912,187 @@ struct free_lists {
     [[nodiscard]] static constexpr Word size_in(Word head) noexcept {
         return head & static_cast<Word>(~flags);
     }
-
-    void clear(auto& io) const {
-        for (Word offset = 0; offset < bytes; offset += word) {
-            io.put(at + offset, 0);
-        }
+    [[nodiscard]] static constexpr bool is_free(Word head) noexcept { return (head & in_use) == 0; }
+    /// What the second word of a block in use holds.
+    [[nodiscard]] static constexpr Word check_word(Word block, Word size) noexcept {
+        return static_cast<Word>(~(block * Word{0x9E3779B1} ^ size));
     }
-    /// Bit per class that has a block.
-    [[nodiscard]] Word non_empty(auto& io) const { return io.get(at); }
-    [[nodiscard]] Word first(auto& io, unsigned cls) const { return io.get(head(cls)); }
-    [[nodiscard]] static Word next(auto& io, Word block) { return io.get(block + word); }
+};
 
-    /// Adds a free block, in front, and writes its boundary tag; its header is written already.
-    /// Fails with corrupt, before anything else is changed, if what is in front is no free block.
-    void link(auto& io, Word block, Word size) const {
-        const unsigned cls = class_of(size);
-        const Word old = first(io, cls);
-        if (old != 0 && !(is_in_class(io.get(old), cls) && io.get(old + 2 * word) == 0)) {
-            io.fail(errc::corrupt);
+/// Where it has it, and what it keeps in RAM.
+template <class Word>
+struct block_region {
+    static_assert(sizeof(Word) >= 4, "linked list allocator: Word must have 32 or 64 bits");
+
+    using layout = block_layout<Word>;
+
+    /// The first block.
+    Word first = 0;
+    /// The end mark.
+    Word last = 0;
+    /// The medium says that its state is complete.
+    bool settled = false;
+    /// Derived words may be incomplete: derive them before use.
+    bool stale = false;
+
+    /// Errors: too_large if the range does not fit `Word`; wrong_size if it is too small for a
+    /// block.
+    [[nodiscard]] result<void> place(address begin, address end) noexcept {
+        if (end > (std::numeric_limits<Word>::max)()) {
+            return failure(errc::too_large);
         }
-        io.put(block + word, old);
-        io.put(block + 2 * word, 0);
-        io.put(block + size - word, size);
-        if (old != 0) {
-            io.put(old + 2 * word, block);
+        begin = align_up(begin, layout::granule);
+        end = align_down(end, layout::granule);
+        if (end < begin ||
+            end - begin < address{layout::state} + layout::smallest_block + layout::header) {
+            return failure(errc::wrong_size);
+        }
+        first = static_cast<Word>(begin + layout::state);
+        last = static_cast<Word>(end - layout::header);
+        return {};
+    }
+
+    [[nodiscard]] address magic_at() const noexcept { return first - layout::state; }
+    [[nodiscard]] address settled_at() const noexcept { return magic_at() + layout::word; }
+    /// Bytes in use; after it, blocks in use.
+    [[nodiscard]] address counts_at() const noexcept { return magic_at() + 2 * layout::word; }
+    /// Which lists are not empty, one bit each; after it, the first block of each.
+    [[nodiscard]] address lists_at() const noexcept { return magic_at() + 4 * layout::word; }
+    [[nodiscard]] address list_at(unsigned cls) const noexcept {
+        return magic_at() + (5 + cls) * layout::word;
+    }
+    /// The list of blocks of `size`.
+    [[nodiscard]] address list_of(Word size) const noexcept {
+        constexpr Word after = layout::state - (4 + layout::classes) * layout::word;
+        return first - after - static_cast<Word>(std::countl_zero(size)) * layout::word;
+    }
+    /// Bytes of all blocks.
+    [[nodiscard]] Word capacity() const noexcept { return last - first; }
+    /// No list has more entries.
+    [[nodiscard]] Word most_blocks() const noexcept { return capacity() / layout::smallest_block; }
+};
+
+/// The headers of blocks, and the lists of free ones, one per power of two of the size.
+template <class Medium, class Word>
+class free_lists : public word_io<Medium, Word> {
+public:
+    using layout = block_layout<Word>;
+    using word_io<Medium, Word>::fail;
+    using word_io<Medium, Word>::get;
+    using word_io<Medium, Word>::put;
+    using word_io<Medium, Word>::words;
+
+    free_lists(Medium& medium, block_region<Word>& region) noexcept
+        : word_io<Medium, Word>(medium), region_(region) {}
+
+    /// Reads the header at `block`, which may be any number, into `words`. Returns word 0; or
+    /// `in_use`, of size 0, if no block can be there, and for the end mark.
+    [[nodiscard]] Word look(Word block) {
+        looked_at_ = block;
+        const Word room = region_.last - block;
+        if (room <= region_.capacity() && room % layout::granule == 0) {
+            const Word head = this->read(block, 2);
+            const Word size = layout::size_in(head);
+            if ((head & layout::flags) < 4 && size >= layout::smallest_block && size <= room) {
+                return head;
+            }
+        }
+        return layout::in_use;
+    }
+
+    /// Makes a free block after a block in use, in front of its list. Fails with corrupt if what
+    /// was in front is no free block.
+    void insert(Word block, Word size) {
+        const address list = region_.list_of(size);
+        const Word next = get(list);
+        if (next == 0) {
+            mark(size);
         } else {
-            io.put(at, non_empty(io) | Word{1} << cls);
+            if (!layout::is_free(look(next))) {
+                fail(errc::corrupt);
+            }
+            this->swap(next + 2 * layout::word, 0, block);
         }
-        io.put(head(cls), block);
+        words = {size | layout::before_in_use, next, 0};
+        this->write(block, 3);
+        put(block + size - layout::word, size);
+        put(list, block);
     }
 
-    /// Fails with corrupt, before anything is changed, if the neighbours in the list know nothing
-    /// of the block: a damaged link must not lead to a write.
-    void unlink(auto& io, Word block, Word size) const {
-        const unsigned cls = class_of(size);
-        const Word after = next(io, block);
-        const Word before = io.get(block + 2 * word);
-        if ((after != 0 && io.get(after + 2 * word) != block) ||
-            (before != 0 ? next(io, before) : first(io, cls)) != block) {
-            io.fail(errc::corrupt);
+    /// Takes a free block out of its list. Fails with corrupt if there is none of that size.
+    void remove(Word block, Word size) {
+        if ((look(block) & static_cast<Word>(~layout::before_in_use)) != size) {
+            fail(errc::corrupt);
         }
-        if (after != 0) {
-            io.put(after + 2 * word, before);
-        }
-        if (before != 0) {
-            io.put(before + word, after);
-            return;
-        }
-        io.put(head(cls), after);
-        if (after == 0) {
-            io.put(at, non_empty(io) & ~(Word{1} << cls));
+        unlink(block, size, words[1]);
+    }
+    /// Takes a free block, of which `next` is word 1, out of its list. Fails with corrupt if a
+    /// neighbour in the list knows nothing of it: no write goes where a damaged link leads.
+    void unlink(Word block, Word size, Word next) {
+        const Word before = get(block + 2 * layout::word);
+        this->swap(before != 0 ? address{before} + layout::word : region_.list_of(size), block,
+                   next);
+        if (next != 0) {
+            this->swap(next + 2 * layout::word, block, before);
+        } else if (before == 0) {
+            mark(size);
         }
     }
+
+    /// First fit among at most `probes` blocks of each size class, from that of `total` upwards;
+    /// among all if there is none. Returns where a block of `total` bytes for the request can be in
+    /// the free block that was looked at last; 0 if nowhere, or it failed.
+    [[nodiscard]] Word search(const block_request& request, Word total, Word probes = few_probes) {
+        const unsigned least = layout::class_of(total);
+        Word classes = get(region_.lists_at()) >> least << least;
+        for (; classes != 0; classes &= classes - 1) {
+            Word block = get(region_.list_at(static_cast<unsigned>(std::countr_zero(classes))));
+            for (Word left = probes; block != 0 && left != 0; --left) {
+                if (!layout::is_free(look(block))) {
+                    fail(errc::corrupt);
+                    return 0;
+                }
+                address gap = suitable(block, request) - block;
+                if (gap != 0 && gap < layout::smallest_block) {
+                    // A gap must hold a block.
+                    gap = suitable(block + layout::smallest_block, request) - block;
+                }
+                // An alignment beyond the end of memory may have wrapped.
+                const Word size = layout::size_in(words[0]);
+                if (gap < size && total <= size - gap) {
+                    return static_cast<Word>(block + gap);
+                }
+                block = words[1];
+            }
+        }
+        return probes == few_probes ? search(request, total, few_probes + region_.most_blocks())
+                                    : Word{0};
+    }
+    /// The block whose header, unless it is none, is in `words` until another word is read.
+    [[nodiscard]] Word looked_at() const noexcept { return looked_at_; }
+
+protected:
+    block_region<Word>& region_;
 
 private:
-    [[nodiscard]] static bool is_in_class(Word head, unsigned cls) noexcept {
-        return (head & in_use) == 0 && class_of(size_in(head)) == cls;
+    static constexpr Word few_probes = 8;
+
+    /// First address from `at` on where a block may start for the request.
+    [[nodiscard]] static address suitable(address at, const block_request& request) noexcept {
+        at = align_up(at + layout::header, request.align);
+        if (((at ^ (at + request.size - 1)) & (0 - request.within)) != 0) {
+            at = align_up(at, request.within);
+        }
+        return at - layout::header;
     }
-    [[nodiscard]] address head(unsigned cls) const noexcept { return at + (1 + cls) * word; }
+
+    /// The list of blocks of `size` has become empty, or is so no more.
+    void mark(Word size) {
+        const Word bit = (Word{1} << (layout::classes - 1)) >> std::countl_zero(size | 1);
+        put(region_.lists_at(), get(region_.lists_at()) ^ bit);
+    }
+
+    Word looked_at_ = 0;
 };
 
 } // namespace vmem::detail
@@ -4888,241 +5103,247 @@ private:
 
 namespace vmem::detail {
 
-/// The region of `basic_nonresident_linked_list_allocator` on its medium: a few words of state, the
-/// lists, blocks end to end, and an end mark that looks like a block in use. The sizes and in-use
-/// bits in the headers are the truth; what `derive` writes follows from them.
-template <class Word>
-class block_chain {
-    static_assert(sizeof(Word) >= 4, "linked list allocator: Word must have 32 or 64 bits");
+/// An operation on the blocks of a region. The sizes and in-use bits in the headers are the truth;
+/// what `refresh` writes follows from them.
+template <class Medium, class Word>
+class block_chain : public free_lists<Medium, Word> {
+    using base = free_lists<Medium, Word>;
+    using base::region_;
 
 public:
-    using lists = free_lists<Word>;
-    static constexpr Word magic = 0x6B6C626D; // "mblk"
+    using base::base;
+    using base::fail;
+    using base::get;
+    using base::look;
+    using base::ok;
+    using base::put;
+    using base::words;
+    using typename base::layout;
 
-    /// Errors: too_large if the range does not fit `Word`; wrong_size if it is too small for a
-    /// block.
-    [[nodiscard]] result<void> place(address begin, address end) noexcept {
-        if (end > (std::numeric_limits<Word>::max)()) {
-            return failure(errc::too_large);
+    /// One free block.
+    void format() {
+        words = {layout::magic, 0};
+        this->write(region_.magic_at(), 2);
+        put(region_.first, region_.capacity());
+        region_.settled = false;
+        region_.stale = true;
+        refresh();
+    }
+
+    /// Takes a block out of a free one; what is left on either side stays free. Returns its
+    /// address; 0 if it failed.
+    [[nodiscard]] Word take(const block_request& request) {
+        refresh();
+        const Word total = bytes_for(request);
+        // Unless the sum has wrapped.
+        Word block = total > request.size ? this->search(request, total) : Word{0};
+        if (block == 0) {
+            fail(errc::out_of_memory);
+            return 0;
         }
-        begin = align_up(begin, lists::granule);
-        end = align_down(end, lists::granule);
-        constexpr address least =
-            5 * lists::word + lists::bytes + lists::smallest_block + lists::header;
-        if (end < begin || end - begin < least) {
-            return failure(errc::wrong_size);
+        const Word begin = this->looked_at();
+        const Word end = begin + layout::size_in(words[0]);
+        Word after = block + total;
+        if (end - after < layout::smallest_block) {
+            after = end;
         }
-        begin_ = static_cast<Word>(begin);
-        end_ = static_cast<Word>(end);
-        return {};
+        const Word next = words[1];
+        start();
+        this->unlink(begin, end - begin, next);
+        Word flags = layout::in_use | layout::before_in_use;
+        if (block != begin) {
+            flags = layout::in_use;
+            // Two free blocks in a row are legal in the chain.
+            put(block, end - block);
+            this->insert(begin, block - begin);
+        }
+        if (after != end) {
+            // No header leads there yet.
+            this->insert(after, end - after);
+        } else {
+            put(end, get(end) | layout::before_in_use);
+        }
+        const Word size = after - block;
+        put(block + layout::word, layout::check_word(block, size));
+        // This word decides.
+        put(block, size | flags);
+        if (!ok()) {
+            return 0;
+        }
+        finish(size, 1);
+        return block;
     }
 
-    [[nodiscard]] address magic_at() const noexcept { return begin_; }
-    [[nodiscard]] address settled_at() const noexcept { return address{begin_} + lists::word; }
-    [[nodiscard]] address bytes_at() const noexcept { return address{begin_} + 2 * lists::word; }
-    [[nodiscard]] address blocks_at() const noexcept { return address{begin_} + 3 * lists::word; }
-    [[nodiscard]] lists free() const noexcept { return {.at = address{begin_} + 4 * lists::word}; }
-    /// The first block.
-    [[nodiscard]] Word first() const noexcept {
-        return align_up(static_cast<Word>(begin_ + 4 * lists::word + lists::bytes), lists::granule);
-    }
-    /// The end mark.
-    [[nodiscard]] Word last() const noexcept { return end_ - lists::header; }
-    /// Bytes of all blocks.
-    [[nodiscard]] Word capacity() const noexcept { return last() - first(); }
-    /// No list has more entries.
-    [[nodiscard]] Word most_blocks() const noexcept { return capacity() / lists::smallest_block; }
-
-    /// What the second word of a block in use holds.
-    [[nodiscard]] static Word check_word(Word block, Word size) noexcept {
-        return static_cast<Word>(~(block * Word{0x9E3779B1} ^ size));
-    }
-    /// Whether `head` can be the header of a block at `block`, which may be any number.
-    [[nodiscard]] bool plausible(Word block, Word head) const noexcept {
-        const Word size = lists::size_in(head);
-        return block >= first() && block < last() && block % lists::granule == 0 &&
-               (head & lists::flags) < 4 && size >= lists::smallest_block && size <= last() - block;
-    }
-    [[nodiscard]] static constexpr bool is_free(Word head) noexcept {
-        return (head & lists::in_use) == 0;
-    }
-
-    /// Adds to the counts of bytes and blocks in use; both may be negative.
-    void count(auto& io, Word bytes, Word blocks) const {
-        io.put(bytes_at(), io.get(bytes_at()) + bytes);
-        io.put(blocks_at(), io.get(blocks_at()) + blocks);
-    }
-
-    /// One free block that is not derived yet.
-    void format(auto& io) const {
-        io.put(magic_at(), magic);
-        io.put(settled_at(), 0);
-        io.put(first(), capacity());
-        io.put(last(), lists::in_use);
+    /// Frees a block in use together with free neighbours. Errors: double_free; foreign_pointer for
+    /// any other address where no block in use starts.
+    [[nodiscard]] result<void> give(Word block) {
+        refresh();
+        const Word head = look(block);
+        const Word size = layout::size_in(head);
+        if (layout::is_free(head) || size == 0 || words[1] != layout::check_word(block, size)) {
+            fail(layout::is_free(head) ? errc::double_free : errc::foreign_pointer);
+            return this->outcome();
+        }
+        start();
+        Word end = block + size;
+        const Word next = get(end);
+        if (layout::is_free(next)) {
+            this->remove(end, layout::size_in(next));
+            end += layout::size_in(next);
+        } else {
+            put(end, next & static_cast<Word>(~layout::before_in_use));
+        }
+        Word begin = block;
+        if ((head & layout::before_in_use) == 0) {
+            const Word left = get(block - layout::word);
+            begin -= left;
+            this->remove(begin, left);
+        }
+        // This word decides; a free block left of a free block is legal in the chain.
+        put(block, (end - block) | (head & layout::before_in_use));
+        const result<void> given = this->outcome();
+        this->insert(begin, end - begin);
+        finish(static_cast<Word>(0 - size), static_cast<Word>(-1));
+        return given;
     }
 
     /// Fails with corrupt where a header is none; changes nothing.
-    void check(auto& io) const {
-        for (Word block = first(); block < last() && io.ok();) {
-            const Word head = io.get(block);
-            const Word size = lists::size_in(head);
-            if (!plausible(block, head) ||
-                (!is_free(head) && io.get(block + lists::word) != check_word(block, size))) {
-                io.fail(errc::corrupt);
+    void check() {
+        Word block = region_.first;
+        for (Word size = 1; size != 0; block += size) {
+            const Word head = look(block);
+            size = layout::size_in(head);
+            if (size != 0 && !layout::is_free(head) &&
+                words[1] != layout::check_word(block, size)) {
+                fail(errc::corrupt);
             }
-            block += size;
+        }
+        if (block != region_.last) {
+            fail(errc::corrupt);
         }
     }
 
-    /// Builds lists, tags, counts and "before in use" bits from the headers; merges free
-    /// neighbours. Fails with corrupt where a header is none.
-    void derive(auto& io) const {
-        free().clear(io);
-        Word used = 0;
-        Word blocks = 0;
-        Word before = lists::before_in_use;
-        for (Word block = first(); block < last() && io.ok();) {
-            const Word head = io.get(block);
-            Word size = lists::size_in(head);
-            if (!plausible(block, head)) {
-                io.fail(errc::corrupt);
-                break;
-            }
-            if (is_free(head)) {
-                for (Word next = io.get(block + size);
-                     is_free(next) && plausible(block + size, next); next = io.get(block + size)) {
-                    size += lists::size_in(next);
-                }
-                io.put(block, size | before);
-                free().link(io, block, size);
-                before = 0;
-            } else {
-                io.put(block, size | lists::in_use | before);
-                used += size;
-                ++blocks;
-                before = lists::before_in_use;
-            }
-            block += size;
+    /// After an interrupted change, builds lists, tags, counts and "before in use" bits from the
+    /// headers; merges free neighbours. Fails with corrupt where a header is none.
+    void refresh() {
+        if (!region_.stale) {
+            return;
         }
-        io.put(last(), lists::in_use | before);
-        io.put(bytes_at(), used);
-        io.put(blocks_at(), blocks);
+        start();
+        for (auto at = static_cast<Word>(region_.counts_at()); at != region_.first;
+             at += layout::word) {
+            put(at, 0);
+        }
+        Word used = 0;
+        // The end mark is none.
+        Word blocks = static_cast<Word>(-1);
+        // Free bytes right before `block`.
+        Word gap = 0;
+        for (Word block = region_.first, size = 1; size != 0; block += size) {
+            const Word head = look(block);
+            size = layout::size_in(head);
+            if (layout::is_free(head)) {
+                gap += size;
+                continue;
+            }
+            if (size == 0 && block != region_.last) {
+                fail(errc::corrupt);
+            }
+            Word flags = layout::in_use | layout::before_in_use;
+            if (gap != 0) {
+                this->insert(block - gap, gap);
+                flags = layout::in_use;
+                gap = 0;
+            }
+            put(block, size | flags);
+            used += size;
+            ++blocks;
+        }
+        finish(used, blocks);
     }
 
     /// Whether everything derived agrees with the headers.
-    [[nodiscard]] bool agrees(auto& io) const { return chain_agrees(io) && lists_agree(io); }
+    [[nodiscard]] bool agrees() { return chain_agrees() && lists_agree(); }
 
 private:
-    [[nodiscard]] bool chain_agrees(auto& io) const {
-        Word used = 0;
-        Word blocks = 0;
-        Word before = lists::before_in_use;
-        Word block = first();
-        while (block < last() && io.ok()) {
-            const Word head = io.get(block);
-            const Word size = lists::size_in(head);
-            if (!plausible(block, head) || (head & lists::before_in_use) != before) {
-                return false;
-            }
-            if (is_free(head)) {
-                if (before == 0 || io.get(block + size - lists::word) != size) {
-                    return false;
-                }
-            } else {
-                if (io.get(block + lists::word) != check_word(block, size)) {
-                    return false;
-                }
-                used += size;
-                ++blocks;
-            }
-            before = is_free(head) ? 0 : lists::before_in_use;
-            block += size;
-        }
-        return block == last() && io.get(last()) == (lists::in_use | before) &&
-               io.get(bytes_at()) == used && io.get(blocks_at()) == blocks;
+    /// Of a block for the request.
+    [[nodiscard]] static Word bytes_for(const block_request& request) noexcept {
+        const auto total =
+            static_cast<Word>(align_up(request.size + layout::header, layout::granule));
+        return total < layout::smallest_block ? layout::smallest_block : total;
     }
 
-    [[nodiscard]] bool lists_agree(auto& io) const {
+    /// Called before the first word changes: from now on the medium, and until `finish` the derived
+    /// words, are incomplete. The medium must say so before anything else reaches it.
+    void start() {
+        region_.stale = true;
+        if (region_.settled) {
+            put(region_.settled_at(), 0);
+            this->sync();
+            if (ok()) {
+                region_.settled = false;
+            }
+        }
+    }
+    /// Adds to the counts of bytes and blocks in use; both may be negative. Then all words agree
+    /// again.
+    void finish(Word bytes, Word blocks) {
+        const address at = region_.counts_at();
+        this->read(at, 2);
+        words[0] += bytes;
+        words[1] += blocks;
+        this->write(at, 2);
+        if (ok()) {
+            region_.stale = false;
+        }
+    }
+
+    [[nodiscard]] bool chain_agrees() {
+        Word used = 0;
+        Word blocks = 0;
+        Word before = layout::before_in_use;
+        Word block = region_.first;
+        Word head = look(block);
+        for (Word size = layout::size_in(head); size != 0; size = layout::size_in(head)) {
+            const bool free = layout::is_free(head);
+            if ((head & layout::before_in_use) != before ||
+                (free ? before == 0 || get(block + size - layout::word) != size
+                      : words[1] != layout::check_word(block, size))) {
+                return false;
+            }
+            used += free ? 0 : size;
+            blocks += free ? 0 : 1;
+            before = free ? 0 : layout::before_in_use;
+            block += size;
+            head = look(block);
+        }
+        return block == region_.last && get(block) == (layout::in_use | before) &&
+               this->read(region_.counts_at(), 2) == used && words[1] == blocks;
+    }
+
+    [[nodiscard]] bool lists_agree() {
         Word listed = 0;
-        const Word non_empty = free().non_empty(io);
-        for (unsigned cls = 0; cls < lists::classes; ++cls) {
+        const Word non_empty = get(region_.lists_at());
+        for (unsigned cls = 0; cls < layout::classes; ++cls) {
             Word before = 0;
-            Word block = free().first(io, cls);
+            Word block = get(region_.list_at(cls));
             if ((block != 0) != ((non_empty >> cls & 1) != 0)) {
                 return false;
             }
-            while (block != 0 && io.ok()) {
-                const Word head = io.get(block);
-                listed += lists::size_in(head);
-                if (!plausible(block, head) || !is_free(head) ||
-                    lists::class_of(lists::size_in(head)) != cls ||
-                    io.get(block + 2 * lists::word) != before || listed > capacity()) {
+            while (block != 0) {
+                const Word head = look(block);
+                const Word next = words[1];
+                listed += layout::size_in(head);
+                if (!layout::is_free(head) || layout::class_of(layout::size_in(head)) != cls ||
+                    get(block + 2 * layout::word) != before || listed > region_.capacity()) {
                     return false;
                 }
                 before = block;
-                block = lists::next(io, block);
+                block = next;
             }
         }
-        return listed == capacity() - io.get(bytes_at());
+        return listed == region_.capacity() - get(region_.counts_at());
     }
-
-    Word begin_ = 0;
-    Word end_ = 0;
-};
-
-} // namespace vmem::detail
-
-// ========================================================================================
-// vmem/detail/word_io.hpp
-#define VMEM_DETAIL_WORD_IO_HPP
-
-namespace vmem::detail {
-
-/// Words of a medium, with an error that sticks: after the first failure reads give 0 and writes do
-/// nothing, so that a sequence of them is checked once, where it matters.
-template <class Medium, class Word>
-class word_io {
-public:
-    explicit word_io(Medium& medium) noexcept : medium_(medium) {}
-
-    [[nodiscard]] Word get(address from) {
-        Word value = 0;
-        if (outcome_) {
-            note(medium_.read(from, std::as_writable_bytes(std::span{&value, 1})));
-        }
-        return outcome_ ? value : Word{0};
-    }
-    void put(address to, Word value) {
-        if (outcome_) {
-            note(medium_.write(to, std::as_bytes(std::span{&value, 1})));
-        }
-    }
-    void sync() {
-        if (outcome_) {
-            note(medium_.sync());
-        }
-    }
-    /// Makes the sequence fail for a reason of the caller's.
-    void fail(errc code) {
-        if (outcome_) {
-            outcome_ = failure(code);
-        }
-    }
-    [[nodiscard]] bool ok() const noexcept { return outcome_.has_value(); }
-    [[nodiscard]] const result<void>& outcome() const noexcept { return outcome_; }
-
-private:
-    void note(const result<void>& done) {
-        if (!done) {
-            // All addresses come from words of the medium, so a wrong one is a damaged word.
-            const bool astray =
-                done.error() == errc::out_of_range || done.error() == errc::null_pointer;
-            outcome_ = astray ? failure(errc::corrupt) : failure(done.error());
-        }
-    }
-
-    Medium& medium_;
-    result<void> outcome_;
 };
 
 } // namespace vmem::detail
@@ -5144,15 +5365,15 @@ namespace vmem {
 ///
 /// `allocate` looks at no more than 8 blocks of each size class, smallest first; only when none
 /// fits does it look at every free block. `deallocate` touches the block, its two neighbours and at
-/// most two entries of the list of each. After an I/O error every header is read once; at an `open`
-/// of what was not settled, twice. The first change after `settle` syncs the medium once. A damaged
-/// word is found before it leads to a write elsewhere. RAM: two words and two flags.
+/// most two entries of the list of each: at most 15 reads and 10 writes of one to three words.
+/// After an I/O error every header is read once; at an `open` of what was not settled, twice. The
+/// first change after `settle` writes a word more and syncs the medium once. A damaged word is
+/// found before it leads to a write elsewhere. RAM: two words and two flags.
 template <std::unsigned_integral Word>
 class basic_nonresident_linked_list_allocator {
-    using chain = detail::block_chain<Word>;
-    using lists = detail::free_lists<Word>;
+    using layout = detail::block_layout<Word>;
     template <class Medium>
-    using io_on = detail::word_io<Medium, Word>;
+    using blocks_on = detail::block_chain<Medium, Word>;
 
 public:
     static constexpr std::uint32_t media_id = 0x4C4C0000u | sizeof(Word);
@@ -5162,15 +5383,12 @@ public:
     /// too_large if it does not fit `Word`; the medium's.
     template <storage Medium>
     [[nodiscard]] result<void> format(Medium& medium, address begin, address end) {
-        if (const auto placed = chain_.place(begin, end); !placed) {
+        if (const auto placed = region_.place(begin, end); !placed) {
             return placed;
         }
-        io_on<Medium> io(medium);
-        chain_.format(io);
-        settled_ = false;
-        stale_ = true;
-        refresh(io);
-        return io.outcome();
+        blocks_on<Medium> blocks(medium, region_);
+        blocks.format();
+        return blocks.outcome();
     }
 
     /// Takes up the state that `settle` left or, if changes came after it, derives it from the
@@ -5178,323 +5396,118 @@ public:
     /// headers is broken.
     template <storage Medium>
     [[nodiscard]] result<void> open(Medium& medium, address begin, address end) {
-        if (const auto placed = chain_.place(begin, end); !placed) {
+        if (const auto placed = region_.place(begin, end); !placed) {
             return placed;
         }
-        io_on<Medium> io(medium);
-        if (io.get(chain_.magic_at()) != chain::magic) {
-            io.fail(errc::corrupt);
+        blocks_on<Medium> blocks(medium, region_);
+        if (blocks.read(region_.magic_at(), 2) != layout::magic) {
+            blocks.fail(errc::corrupt);
         }
-        settled_ = io.get(chain_.settled_at()) == 1;
-        stale_ = !settled_;
-        if (stale_) {
+        region_.settled = blocks.ok() && blocks.words[1] == 1;
+        region_.stale = !region_.settled;
+        if (region_.stale) {
             // Before the first word changes, or a foreign image would be damaged further.
-            chain_.check(io);
+            blocks.check();
         }
-        if (io.ok()) {
-            refresh(io);
+        if (blocks.ok()) {
+            blocks.refresh();
         }
-        return io.outcome();
+        return blocks.outcome();
     }
 
     /// Syncs the medium, and then marks the state on it as complete: the mark must not be there
     /// before what it speaks of. It lasts when the caller syncs once more.
     template <storage Medium>
     [[nodiscard]] result<void> settle(Medium& medium) {
-        io_on<Medium> io(medium);
-        refresh(io);
-        if (!settled_) {
-            io.sync();
-            io.put(chain_.settled_at(), 1);
-            settled_ = io.ok();
+        blocks_on<Medium> blocks(medium, region_);
+        blocks.refresh();
+        if (!region_.settled) {
+            blocks.sync();
+            blocks.put(region_.settled_at(), 1);
+            region_.settled = blocks.ok();
         }
-        return io.outcome();
+        return blocks.outcome();
     }
 
     /// Errors: zero_size; misaligned (not powers of two, or `within` too small); out_of_memory;
     /// corrupt; the medium's.
     template <storage Medium>
-    [[nodiscard]] result<address> allocate(Medium& medium, block_request request) {
-        if (request.size == 0) {
-            return failure(errc::zero_size);
+    [[nodiscard]] result<address> allocate(Medium& medium, const block_request& request) {
+        if (const auto valid = detail::check_request(request); !valid) {
+            return failure(valid.error());
         }
-        if (!std::has_single_bit(request.align) ||
-            (request.within != 0 &&
-             (!std::has_single_bit(request.within) || request.within < request.size ||
-              request.within < request.align))) {
-            return failure(errc::misaligned);
+        blocks_on<Medium> blocks(medium, region_);
+        const Word block = blocks.take(request);
+        if (block == 0) {
+            return failure(blocks.outcome().error());
         }
-        if (request.size > chain_.capacity() || request.align > chain_.last()) {
-            return failure(errc::out_of_memory);
-        }
-        request.align = request.align < lists::granule ? lists::granule : request.align;
-        io_on<Medium> io(medium);
-        refresh(io);
-        auto found = search(io, request, few_probes);
-        if (found.payload == 0) {
-            found = search(io, request, chain_.most_blocks());
-        }
-        if (!io.ok()) {
-            return failure(io.outcome().error());
-        }
-        if (found.payload == 0) {
-            return failure(errc::out_of_memory);
-        }
-        return carve(io, found, request.size);
+        return address{block} + layout::header;
     }
 
     /// Errors: double_free; foreign_pointer for any other address that `allocate` did not return;
     /// corrupt; the medium's.
     template <storage Medium>
     [[nodiscard]] result<void> deallocate(Medium& medium, address payload) {
-        if (payload % lists::granule != 0 || payload < address{chain_.first()} + lists::header ||
-            payload >= chain_.last()) {
+        const Word block = static_cast<Word>(payload) - layout::header;
+        if (address{block} + layout::header != payload) {
             return failure(errc::foreign_pointer);
         }
-        io_on<Medium> io(medium);
-        refresh(io);
-        const Word block = static_cast<Word>(payload) - lists::header;
-        const Word head = io.get(block);
-        const Word check = io.get(block + lists::word);
-        if (!io.ok()) {
-            return io.outcome();
-        }
-        if (!chain_.plausible(block, head)) {
-            return failure(errc::foreign_pointer);
-        }
-        if ((head & lists::in_use) == 0) {
-            return failure(errc::double_free);
-        }
-        if (check != chain::check_word(block, lists::size_in(head))) {
-            return failure(errc::foreign_pointer);
-        }
-        return merge(io, block, head);
+        return blocks_on<Medium>(medium, region_).give(block);
     }
 
     /// Largest size granted at alignment 1 (bytes); 0 when full. Reads the list of the largest
     /// class.
     template <storage Medium>
     [[nodiscard]] result<address> largest_free(Medium& medium) {
-        io_on<Medium> io(medium);
-        refresh(io);
-        Word largest = 0;
-        if (const Word classes = chain_.free().non_empty(io); classes != 0) {
+        blocks_on<Medium> blocks(medium, region_);
+        blocks.refresh();
+        Word largest = layout::header;
+        if (const Word classes = blocks.get(region_.lists_at()); classes != 0) {
             const auto top = static_cast<unsigned>(std::bit_width(classes) - 1);
-            Word block = chain_.free().first(io, top);
-            for (Word n = 0; block != 0 && n < chain_.most_blocks(); ++n) {
-                const Word head = io.get(block);
-                if (!chain_.plausible(block, head) || !chain::is_free(head)) {
-                    io.fail(errc::corrupt);
+            Word block = blocks.get(region_.list_at(top));
+            for (Word n = 0; block != 0 && n != region_.most_blocks(); ++n) {
+                const Word head = blocks.look(block);
+                if (!layout::is_free(head)) {
+                    blocks.fail(errc::corrupt);
                 }
-                const Word size = lists::size_in(head);
+                const Word size = layout::size_in(head);
                 largest = size > largest ? size : largest;
-                block = lists::next(io, block);
+                block = blocks.words[1];
             }
         }
-        if (!io.ok()) {
-            return failure(io.outcome().error());
+        if (!blocks.ok()) {
+            return failure(blocks.outcome().error());
         }
-        return address{largest == 0 ? Word{0} : largest - lists::header};
+        return address{largest - layout::header};
     }
 
     /// Whether headers, tags, lists and counts agree. Reads each once.
     template <storage Medium>
     [[nodiscard]] result<bool> invariants_hold(Medium& medium) {
-        io_on<Medium> io(medium);
-        refresh(io);
-        const bool agree = chain_.agrees(io);
-        if (!io.ok()) {
-            return failure(io.outcome().error());
+        blocks_on<Medium> blocks(medium, region_);
+        blocks.refresh();
+        const bool agree = blocks.agrees();
+        if (!blocks.ok()) {
+            return failure(blocks.outcome().error());
         }
         return agree;
     }
 
-    /// Two small reads.
+    /// One small read.
     template <storage Medium>
     [[nodiscard]] result<nonresident_stats> stats(Medium& medium) {
-        io_on<Medium> io(medium);
-        refresh(io);
-        const nonresident_stats known{.in_use = io.get(chain_.bytes_at()),
-                                      .blocks = io.get(chain_.blocks_at()),
-                                      .capacity = address{chain_.capacity()}};
-        if (!io.ok()) {
-            return failure(io.outcome().error());
+        blocks_on<Medium> blocks(medium, region_);
+        blocks.refresh();
+        blocks.read(region_.counts_at(), 2);
+        if (!blocks.ok()) {
+            return failure(blocks.outcome().error());
         }
-        return known;
+        return nonresident_stats{
+            .in_use = blocks.words[0], .blocks = blocks.words[1], .capacity = region_.capacity()};
     }
 
 private:
-    static constexpr Word few_probes = 8;
-
-    /// A free block, and where in it the request's bytes would start; 0 if nowhere.
-    struct candidate {
-        Word block = 0;
-        Word size = 0;
-        Word payload = 0;
-    };
-
-    /// Whole again after an interrupted change.
-    void refresh(auto& io) {
-        if (stale_) {
-            start(io);
-            chain_.derive(io);
-            finish(io);
-        }
-    }
-
-    /// Called before the first word changes: from now on the medium, and until `finish` the derived
-    /// words, are incomplete. The medium must say so before anything else reaches it.
-    void start(auto& io) {
-        stale_ = true;
-        if (settled_) {
-            io.put(chain_.settled_at(), 0);
-            io.sync();
-            settled_ = !io.ok();
-        }
-    }
-    void finish(auto& io) noexcept { stale_ = !io.ok(); }
-
-    /// First payload address in a free block that satisfies the request; a gap before it is a
-    /// block.
-    [[nodiscard]] static Word fit(Word block, Word size, const block_request& request) noexcept {
-        const address end = address{block} + size;
-        const address nearest = address{block} + lists::header;
-        constexpr address least = lists::smallest_block - lists::header;
-        const address needed = request.size < least ? least : request.size;
-        address at = detail::align_up(nearest, request.align);
-        const auto straddles = [&request](address start) {
-            return request.within != 0 &&
-                   (start & (request.within - 1)) + request.size > request.within;
-        };
-        if (straddles(at)) {
-            at = detail::align_up(at, request.within);
-        }
-        if (at != nearest && at - nearest < lists::smallest_block) {
-            // The gap must hold a block; what begins after it may straddle the next border.
-            at = detail::align_up(nearest + lists::smallest_block, request.align);
-            at = straddles(at) ? detail::align_up(at, request.within) : at;
-        }
-        // An alignment beyond the end of memory may have wrapped.
-        return at >= nearest && at < end && needed <= end - at ? static_cast<Word>(at) : 0;
-    }
-
-    /// First fit among at most `probes` blocks of each size class, from that of the request
-    /// upwards.
-    [[nodiscard]] candidate search(auto& io, const block_request& request, Word probes) {
-        const auto needed = static_cast<Word>(request.size) + lists::header;
-        const unsigned least =
-            lists::class_of(needed < lists::smallest_block ? lists::smallest_block : needed);
-        Word classes = chain_.free().non_empty(io) >> least << least;
-        for (; classes != 0; classes &= classes - 1) {
-            Word block = chain_.free().first(io, static_cast<unsigned>(std::countr_zero(classes)));
-            for (Word n = 0; block != 0 && n < probes; ++n) {
-                const Word head = io.get(block);
-                if (!io.ok() || !chain_.plausible(block, head) || !chain::is_free(head)) {
-                    io.fail(errc::corrupt);
-                    return {};
-                }
-                const Word size = lists::size_in(head);
-                if (const Word payload = fit(block, size, request); payload != 0) {
-                    return {.block = block, .size = size, .payload = payload};
-                }
-                block = lists::next(io, block);
-            }
-        }
-        return {};
-    }
-
-    /// Takes the payload out of its free block; what is left on either side stays free.
-    [[nodiscard]] result<address> carve(auto& io, const candidate& found, address size) {
-        const Word block = found.payload - lists::header;
-        const Word gap = block - found.block;
-        auto total = static_cast<Word>(detail::align_up(size, lists::granule) + lists::header);
-        total = total < lists::smallest_block ? lists::smallest_block : total;
-        Word rest = found.size - gap - total;
-        if (rest < lists::smallest_block) {
-            total += rest;
-            rest = 0;
-        }
-        const Word after = block + total;
-        const Word head = io.get(found.block);
-        start(io);
-        chain_.free().unlink(io, found.block, found.size);
-        // No header leads here yet.
-        if (rest != 0) {
-            io.put(after, rest | lists::before_in_use);
-        }
-        if (gap != 0) {
-            io.put(block, total | lists::in_use);
-        }
-        io.put(block + lists::word, chain::check_word(block, total));
-        // This word decides.
-        const Word before = head & lists::before_in_use;
-        io.put(found.block, gap != 0 ? gap | before : total | lists::in_use | before);
-        if (!io.ok()) {
-            return failure(io.outcome().error());
-        }
-        if (gap != 0) {
-            chain_.free().link(io, found.block, gap);
-        }
-        if (rest != 0) {
-            chain_.free().link(io, after, rest);
-        } else {
-            io.put(after, io.get(after) | lists::before_in_use);
-        }
-        chain_.count(io, total, 1);
-        finish(io);
-        return address{found.payload};
-    }
-
-    /// Frees a block in use, together with free neighbours.
-    [[nodiscard]] result<void> merge(auto& io, Word block, Word head) {
-        const Word own = lists::size_in(head);
-        Word size = own;
-        const Word next = block + own;
-        const Word next_head = io.get(next);
-        const bool join_next = chain::is_free(next_head);
-        Word left = block;
-        Word left_head = head;
-        if ((head & lists::before_in_use) == 0) {
-            left = block - io.get(block - lists::word);
-            left_head = io.get(left);
-        }
-        if ((left != block && !(chain_.plausible(left, left_head) && chain::is_free(left_head) &&
-                                left + lists::size_in(left_head) == block)) ||
-            (join_next && !chain_.plausible(next, next_head))) {
-            io.fail(errc::corrupt);
-        }
-        if (!io.ok()) {
-            return io.outcome();
-        }
-        start(io);
-        if (join_next) {
-            chain_.free().unlink(io, next, lists::size_in(next_head));
-            size += lists::size_in(next_head);
-        }
-        if (left != block) {
-            chain_.free().unlink(io, left, lists::size_in(left_head));
-        }
-        // This word decides; a free block left of a free block is legal in the chain.
-        io.put(block, size | (head & lists::before_in_use));
-        if (!io.ok()) {
-            return io.outcome();
-        }
-        if (left != block) {
-            size += lists::size_in(left_head);
-            io.put(left, size | (left_head & lists::before_in_use));
-        }
-        chain_.free().link(io, left, size);
-        io.put(left + size, io.get(left + size) & static_cast<Word>(~lists::before_in_use));
-        chain_.count(io, static_cast<Word>(0 - own), static_cast<Word>(-1));
-        finish(io);
-        return {};
-    }
-
-    chain chain_;
-    /// The medium says that its state is complete.
-    bool settled_ = false;
-    /// Derived words may be incomplete: derive them before use.
-    bool stale_ = false;
+    detail::block_region<Word> region_;
 };
 
 /// With 32-bit words: an end of at most 4 GiB - 1 byte.
@@ -8499,16 +8512,16 @@ inline constexpr std::byte silence{0xFF};
 
 /// Sectors of the card that a CSD register describes, of version 1 or 2.
 [[nodiscard]] constexpr std::uint32_t sd_sectors(const std::array<std::byte, 16>& csd) noexcept {
-    const auto field = [&csd](std::size_t at, unsigned mask) {
-        return std::to_integer<std::uint32_t>(csd[at]) & mask;
-    };
-    if (field(0, 0xC0) != 0) {
-        return ((field(7, 0x3F) << 16 | field(8, 0xFF) << 8 | field(9, 0xFF)) + 1) * 1024;
+    std::uint32_t word = 0;
+    for (std::size_t at = 6; at < 10; ++at) {
+        word = word << 8 | std::to_integer<std::uint32_t>(csd[at]);
     }
-    const std::uint32_t count =
-        (field(6, 0x03) << 10 | field(7, 0xFF) << 2 | field(8, 0xC0) >> 6) + 1;
-    const std::uint32_t shift = (field(9, 0x03) << 1 | field(10, 0x80) >> 7) + 2;
-    return count << (shift + field(5, 0x0F) - 9);
+    if (csd[0] >= std::byte{0x40}) {
+        return ((word & 0x3F'FFFF) + 1) * 1024;
+    }
+    const std::uint32_t count = (word >> 14 & 0xFFF) + 1;
+    const unsigned shift = ((word & 3) << 1 | std::to_integer<unsigned>(csd[10]) >> 7) + 2;
+    return count << (shift + std::to_integer<unsigned>(csd[5] & std::byte{0x0F}) - 9);
 }
 
 } // namespace vmem
@@ -8602,15 +8615,21 @@ template <std::size_t AddressBytes>
     return command;
 }
 
-/// One transaction that sends `head`, then `out`, and then receives `in`.
+/// What follows a command: bytes to send, and then room for those to receive.
+struct spi_data {
+    std::span<const std::byte> out;
+    std::span<std::byte> in;
+
+    [[nodiscard]] constexpr std::size_t size() const noexcept { return out.size() + in.size(); }
+};
+
+/// One transaction.
 template <class Bus>
-[[nodiscard]] result<void> spi_transact(Bus& bus, std::span<const std::byte> head,
-                                        std::span<const std::byte> out, std::span<std::byte> in) {
+[[nodiscard]] result<void> spi_transact(Bus& bus, std::span<const std::byte> command,
+                                        const spi_data& data) {
     const spi_selection<Bus> selected(bus);
-    if (const auto sent = bus.transfer(head, {}); !sent) {
-        return sent;
-    }
-    return bus.transfer(out, in);
+    const auto sent = bus.transfer(command, {});
+    return sent ? bus.transfer(data.out, data.in) : sent;
 }
 
 } // namespace detail
@@ -8664,12 +8683,16 @@ public:
         sd_link& link_;
     };
 
-    void send(std::span<const std::byte> out) { note(bus_.transfer(out, {})); }
-    void send(std::byte value) { send(std::span(&value, 1)); }
-    void receive(std::span<std::byte> in) { note(bus_.transfer({}, in)); }
+    void send(const std::byte* out, std::size_t count) {
+        note(bus_.transfer(std::span(out, count), {}));
+    }
+    void send(std::byte value) { send(&value, 1); }
+    void receive(std::byte* in, std::size_t count) {
+        note(bus_.transfer({}, std::span(in, count)));
+    }
     [[nodiscard]] std::byte receive() {
         std::byte value = sd_token::silence;
-        receive(std::span(&value, 1));
+        receive(&value, 1);
         return value;
     }
     /// Clocks `count` bytes of 0xFF.
@@ -8694,7 +8717,7 @@ public:
                                           static_cast<std::byte>(argument >> 8),
                                           static_cast<std::byte>(argument)};
         frame[6] = sd_crc7(std::span(frame).subspan(1, 5));
-        send(frame);
+        send(frame.data(), frame.size());
         if (which == sd_command::stop_transmission) {
             static_cast<void>(receive()); // Still data.
         }
@@ -8705,9 +8728,20 @@ public:
         return response;
     }
 
-    /// Waits while the card is busy, at most so many milliseconds. Errors: timed_out.
-    [[nodiscard]] result<void> ready(std::uint32_t milliseconds) {
-        for (std::uint32_t left = milliseconds * millisecond; left != 0; --left) {
+    /// The same for a command that must be answered by zero. Errors: no_device if there is no
+    /// answer, `refused` if there is another.
+    [[nodiscard]] result<void> request(sd_command which, std::uint32_t argument, errc refused) {
+        const std::byte response = command(which, argument);
+        if (response == std::byte{}) {
+            return {};
+        }
+        return failure(response == sd_token::silence ? errc::no_device : refused);
+    }
+
+    /// Waits while the card is busy, at most as long as it may take to program a block. Errors:
+    /// timed_out.
+    [[nodiscard]] result<void> ready() {
+        for (std::uint32_t left = write_time * millisecond; left != 0; --left) {
             if (receive() == sd_token::silence) {
                 return {};
             }
@@ -8716,7 +8750,7 @@ public:
     }
 
     /// Receives a data block that a command asked for. Errors: timed_out, read_failed.
-    [[nodiscard]] result<void> receive_block(std::span<std::byte> out) {
+    [[nodiscard]] result<void> receive_block(std::byte* out, std::size_t count) {
         std::byte token = sd_token::silence;
         for (std::uint32_t left = read_time * millisecond; token == sd_token::silence; --left) {
             if (left == 0) {
@@ -8728,9 +8762,10 @@ public:
             return failure(errc::read_failed);
         }
         std::array<std::byte, 2> crc{};
-        receive(out);
-        receive(crc);
-        if (Options.crc && crc != checksum(sd_crc16(out))) {
+        receive(out, count);
+        receive(crc.data(), crc.size());
+        // That of bytes and the CRC behind them is 0.
+        if (Options.crc && sd_crc16(crc, sd_crc16(std::span(out, count))) != 0) {
             return failure(errc::read_failed);
         }
         return {};
@@ -8739,7 +8774,8 @@ public:
     /// What follows the data of a block that was sent: its checksum, and the card's verdict.
     /// Errors: write_failed.
     [[nodiscard]] result<void> end_block(std::uint16_t crc) {
-        send(checksum(crc));
+        const std::array sum = {static_cast<std::byte>(crc >> 8), static_cast<std::byte>(crc)};
+        send(sum.data(), sum.size());
         if ((receive() & std::byte{0x1F}) != std::byte{0x05}) {
             return failure(errc::write_failed);
         }
@@ -8751,10 +8787,6 @@ public:
     static constexpr std::uint32_t write_time = 500;
 
 private:
-    [[nodiscard]] static constexpr std::array<std::byte, 2> checksum(std::uint16_t crc) noexcept {
-        return {static_cast<std::byte>(crc >> 8), static_cast<std::byte>(crc)};
-    }
-
     void note(const result<void>& done) {
         if (!done) {
             bus_error_ = done;
@@ -8779,7 +8811,8 @@ namespace vmem::detail {
 
 /// What is learnt of a card on the way.
 struct sd_identity {
-    std::uint32_t sectors;
+    /// As far as an address reaches.
+    address sectors;
     /// A checksum of its CID register: no need to keep all of it.
     std::uint16_t identity;
     /// Addressed by sectors, not by bytes.
@@ -8806,11 +8839,9 @@ template <class Link>
 /// The rest of a long answer.
 template <class Link>
 [[nodiscard]] std::uint32_t read_sd_word(Link& link) {
-    std::array<std::byte, 4> bytes{};
-    link.receive(bytes);
     std::uint32_t word = 0;
-    for (const std::byte value : bytes) {
-        word = word << 8 | std::to_integer<std::uint32_t>(value);
+    for (int left = 4; left != 0; --left) {
+        word = word << 8 | std::to_integer<std::uint32_t>(link.receive());
     }
     return word;
 }
@@ -8818,35 +8849,30 @@ template <class Link>
 /// Asks until it has started, a second at most. Errors: no_device, timed_out.
 template <class Link>
 [[nodiscard]] result<void> await_sd_card(Link& link, std::uint32_t can_high_capacity) {
+    result<void> started;
     // Two commands with their answers are at least 16 bytes.
-    for (std::uint32_t left = 1000 * Link::millisecond / 16; left != 0; --left) {
+    std::uint32_t left = 1000 * Link::millisecond / 16;
+    do {
         static_cast<void>(link.command(sd_command::application));
-        const std::byte response = link.command(sd_command::operate, can_high_capacity);
-        if (response == std::byte{}) {
-            return {};
-        }
-        if (response == sd_token::silence) {
-            return failure(errc::no_device);
-        }
-    }
-    return failure(errc::timed_out);
+        started = link.request(sd_command::operate, can_high_capacity, errc::timed_out);
+        --left;
+    } while (left != 0 && !started && started.error() == errc::timed_out);
+    return started;
 }
 
+/// Of 16 bytes. Errors: no_device, timed_out, read_failed.
 template <class Link>
 [[nodiscard]] result<void> read_sd_register(Link& link, sd_command which,
-                                            std::span<std::byte> out) {
-    const std::byte response = link.command(which);
-    if (response != std::byte{}) {
-        return failure(response == sd_token::silence ? errc::no_device : errc::read_failed);
-    }
-    return link.receive_block(out);
+                                            std::array<std::byte, 16>& out) {
+    const auto outcome = link.request(which, 0, errc::read_failed);
+    return outcome ? link.receive_block(out.data(), out.size()) : outcome;
 }
 
 /// All of it. Errors: no_device, wrong_device (not an SD card), timed_out, read_failed.
 template <bool Crc, class Link>
-[[nodiscard]] result<sd_identity> start_sd_card(Link& link) {
+[[nodiscard]] result<void> start_sd_card(Link& link, sd_identity& card) {
     if (const auto reset = reset_sd_card(link); !reset) {
-        return failure(reset.error());
+        return reset;
     }
     const typename Link::selection selected(link);
     constexpr std::byte illegal_command{0x04};
@@ -8860,23 +8886,23 @@ template <bool Crc, class Link>
         static_cast<void>(link.command(sd_command::check_crc, 1));
     }
     auto outcome = await_sd_card(link, can_high_capacity);
-    sd_identity card{};
-    if (outcome) {
-        static_cast<void>(link.command(sd_command::read_ocr));
-        card.high_capacity = (read_sd_word(link) & 0x4000'0000) != 0;
-        // Needed by cards whose blocks have another size at first; no other minds.
-        static_cast<void>(link.command(sd_command::set_block_size, Link::block_size));
+    if (!outcome) {
+        return outcome;
     }
+    static_cast<void>(link.command(sd_command::read_ocr));
+    card.high_capacity = (read_sd_word(link) & 0x4000'0000) != 0;
+    // Needed by cards whose blocks have another size at first; no other minds.
+    static_cast<void>(link.command(sd_command::set_block_size, Link::block_size));
     std::array<std::byte, 16> about{};
-    if (outcome) {
-        outcome = read_sd_register(link, sd_command::send_cid, about);
-        card.identity = sd_crc16(about);
+    outcome = read_sd_register(link, sd_command::send_cid, about);
+    card.identity = sd_crc16(about);
+    outcome = outcome ? read_sd_register(link, sd_command::send_csd, about) : outcome;
+    if (!outcome) {
+        return outcome;
     }
-    if (outcome) {
-        outcome = read_sd_register(link, sd_command::send_csd, about);
-        card.sectors = sd_sectors(about);
-    }
-    return outcome ? result<sd_identity>(card) : failure(outcome.error());
+    constexpr address most = (std::numeric_limits<address>::max)() / Link::block_size;
+    card.sectors = lesser(most, sd_sectors(about));
+    return {};
 }
 
 } // namespace vmem::detail
@@ -8988,41 +9014,40 @@ public:
     /// Must have succeeded before anything else is called. Errors: no_device, wrong_device (not the
     /// card that was started before), timed_out, read_failed. Takes up to a second.
     [[nodiscard]] result<void> start() {
-        mode_ = mode::idle;
+        stop();
         lost_ = lost_ || unsynced_;
         unsynced_ = false;
         clock(400'000);
-        const auto started = initialise();
+        detail::sd_identity found{};
+        auto started = detail::start_sd_card<Options.crc>(link_, found);
         clock(Options.hertz);
+        if (started && card_.sectors != 0 && found.identity != card_.identity) {
+            started = failure(errc::wrong_device);
+        } else if (started) {
+            card_ = found;
+        }
         return finish(started);
     }
     /// Lets the next `start` accept any card.
-    void forget() noexcept { blocks_ = 0; }
+    void forget() noexcept { card_.sectors = 0; }
 
     /// Bytes; 0 before `start`. What an address cannot express is not used.
-    [[nodiscard]] constexpr address size() const noexcept {
-        constexpr address most = (std::numeric_limits<address>::max)() / sector;
-        return (blocks_ < most ? static_cast<address>(blocks_) : most) * sector;
-    }
+    [[nodiscard]] constexpr address size() const noexcept { return card_.sectors * sector; }
 
     [[nodiscard]] result<void> read(address from, std::span<std::byte> out) {
-        return transfer(from, {}, out);
+        return transfer(from, out.size(), {.out = out.data()});
     }
     [[nodiscard]] result<void> write(address to, std::span<const std::byte> in) {
-        return transfer(to, in, {});
+        return transfer(to, in.size(), {.in = in.data(), .left = in.size()});
     }
     /// Is not repeated if it fails: the pieces are gone. `count` must be whole sectors.
     [[nodiscard]] result<void> write_gathered(address to, address count, auto& next) {
-        if (const auto fits = check(to, count); !fits || count == 0) {
-            return fits;
-        }
         using pieces = std::remove_reference_t<decltype(next)>;
-        source all{.from = &next,
-                   .next = [](void* from) -> std::span<const std::byte> {
-                       return (*static_cast<pieces*>(from))();
-                   },
-                   .piece = {}};
-        return transfer_blocks(to, count, all, {});
+        return transfer(to, count, {.pieces = &next, .next = [](bytes& from) {
+                                        const auto piece = (*static_cast<pieces*>(from.pieces))();
+                                        from.in = piece.data();
+                                        from.left = piece.size();
+                                    }});
     }
     /// Ends what is open, waits until the card has programmed it, and asks whether it could. Errors
     /// also if the card was started anew since it was written to: what it had not programmed then
@@ -9035,7 +9060,11 @@ public:
             return {};
         }
         const selection selected(link_);
-        const auto outcome = finish(complete());
+        auto outcome = ask(command::send_status, 0, errc::sync_failed);
+        if (outcome && link_.receive() != std::byte{}) {
+            outcome = failure(errc::sync_failed);
+        }
+        outcome = finish(outcome);
         unsynced_ = !outcome;
         return outcome;
     }
@@ -9044,17 +9073,20 @@ public:
     [[nodiscard]] constexpr Bus& bus() noexcept { return link_.bus(); }
 
 private:
-    enum class mode : std::uint8_t { idle, has_read, has_written, reading, writing };
-
     using command = sd_command;
+    enum class way : std::uint8_t { none, read, write };
 
-    /// Where the bytes of a write come from, whatever hands them out: there is one function that
-    /// writes.
-    struct source {
-        void* from;
-        std::span<const std::byte> (*next)(void*);
-        /// What is left of the piece at hand.
-        std::span<const std::byte> piece;
+    /// Where the bytes go, or where they come from, whatever hands them out: there is one function
+    /// that transfers.
+    struct bytes {
+        /// Null for a write.
+        std::byte* out = nullptr;
+        /// What is left of the piece that is being written.
+        const std::byte* in = nullptr;
+        std::size_t left = 0;
+        void* pieces = nullptr;
+        /// Makes it the next one.
+        void (*next)(bytes&) = nullptr;
     };
 
     [[nodiscard]] constexpr result<void> check(address at, address count) const noexcept {
@@ -9071,25 +9103,28 @@ private:
     /// The outcome of a transfer: what the bus says, before what the card did. What failed in the
     /// middle of a sequence ends it.
     [[nodiscard]] result<void> finish(result<void> outcome) {
-        if (!outcome && std::exchange(mode_, mode::idle) >= mode::reading) {
+        if (!outcome && stop()) {
             static_cast<void>(link_.command(command::stop_transmission));
         }
         const auto wires = link_.bus_error();
         return wires ? outcome : wires;
     }
+    /// What comes next begins anew. Whether a sequence was open.
+    bool stop() noexcept {
+        last_ = way::none;
+        return std::exchange(open_, false);
+    }
 
     // --- transfers
 
-    /// Writes `in`, or reads `out` if that is empty, and tries again.
-    [[nodiscard]] result<void> transfer(address at, std::span<const std::byte> in,
-                                        std::span<std::byte> out) {
-        const std::size_t count = in.size() + out.size();
+    /// Transfers, and tries again if what is to be written is still there.
+    [[nodiscard]] result<void> transfer(address at, address count, const bytes& what) {
         if (const auto fits = check(at, count); !fits || count == 0) {
             return fits;
         }
-        for (int left = 2;; --left) {
-            source all{.from = nullptr, .next = nullptr, .piece = in};
-            const auto outcome = transfer_blocks(at, count, all, out);
+        for (int left = what.next == nullptr ? 2 : 0;; --left) {
+            bytes rest = what;
+            const auto outcome = transfer_blocks(at, count, rest);
             if (outcome || left == 0) {
                 return outcome;
             }
@@ -9101,133 +9136,103 @@ private:
         }
     }
 
-    /// One attempt; `out` is empty for a write. `count` is not 0.
-    [[nodiscard]] result<void> transfer_blocks(address at, address count, source& bytes,
-                                               std::span<std::byte> out) {
+    /// One attempt. `count` is not 0.
+    [[nodiscard]] result<void> transfer_blocks(address at, address count, bytes& what) {
         const selection selected(link_);
         const auto block = static_cast<std::uint32_t>(at / sector);
-        const bool is_write = out.empty();
+        const bool is_write = what.out == nullptr;
         auto outcome = begin(is_write ? writes : reads, block, count > sector);
-        next_ = block;
-        for (; outcome && count != 0; count -= sector, ++next_) {
+        next_ = static_cast<std::uint32_t>((at + count) / sector);
+        for (; outcome && count != 0; count -= sector) {
             if (is_write) {
-                outcome = send_block(bytes);
+                outcome = send_block(what);
             } else {
-                outcome = link_.receive_block(out.first(sector));
-                out = out.subspan(sector);
+                outcome = link_.receive_block(what.out, sector);
+                what.out += sector;
             }
         }
-        unsynced_ = unsynced_ || (is_write && outcome);
+        if (is_write && outcome) {
+            unsynced_ = true;
+        }
         return finish(outcome);
     }
 
     struct transfer_kind {
-        mode once;
-        mode sequence;
-        command single;
-        command several;
+        way which;
+        /// For one sector; the next one is for several.
+        command one;
         errc refused;
     };
-    static constexpr transfer_kind reads = {mode::has_read, mode::reading, command::read_single,
-                                            command::read_multiple, errc::read_failed};
-    static constexpr transfer_kind writes = {mode::has_written, mode::writing,
-                                             command::write_single, command::write_multiple,
-                                             errc::write_failed};
+    static constexpr transfer_kind reads = {way::read, command::read_single, errc::read_failed};
+    static constexpr transfer_kind writes = {way::write, command::write_single, errc::write_failed};
 
     /// Makes the card ready to transfer from `block` on, in the open sequence if it leads there.
     /// Errors: no_device, timed_out, and that of `kind`.
     [[nodiscard]] result<void> begin(const transfer_kind& kind, std::uint32_t block, bool several) {
-        if (mode_ == kind.sequence && next_ == block) {
-            return {};
-        }
-        several = several || (mode_ == kind.once && next_ == block);
-        if (const auto ended = end_sequence(); !ended) {
-            return ended;
-        }
-        if (const auto ready = link_.ready(link_type::write_time); !ready) {
-            return ready;
-        }
-        const std::byte response = link_.command(several ? kind.several : kind.single,
-                                                 high_capacity_ ? block : block * sector);
-        if (response != std::byte{}) {
-            return failure(response == sd_token::silence ? errc::no_device : kind.refused);
-        }
-        mode_ = several ? kind.sequence : kind.once;
-        return {};
-    }
-
-    [[nodiscard]] result<void> complete() {
-        auto outcome = end_sequence();
-        if (outcome) {
-            outcome = link_.ready(link_type::write_time);
-        }
-        if (outcome) {
-            const std::byte response = link_.command(command::send_status);
-            if ((response | link_.receive()) != std::byte{}) {
-                outcome =
-                    failure(response == sd_token::silence ? errc::no_device : errc::sync_failed);
+        if (last_ == kind.which && next_ == block) {
+            if (open_) {
+                return {};
             }
+            several = true;
+        }
+        const auto which = static_cast<command>(static_cast<unsigned>(kind.one) + several);
+        const auto outcome = ask(which, card_.high_capacity ? block : block * sector, kind.refused);
+        if (outcome) {
+            last_ = kind.which;
+            open_ = several;
         }
         return outcome;
     }
 
-    [[nodiscard]] result<void> end_sequence() {
-        const mode before = std::exchange(mode_, mode::idle);
-        if (before == mode::reading) {
-            // It may complain of what follows the last block, which nobody asked for.
-            static_cast<void>(link_.command(command::stop_transmission));
-        } else if (before == mode::writing) {
-            if (const auto ready = link_.ready(link_type::write_time); !ready) {
-                return ready;
+    /// Ends what is open, waits until the card has programmed it, and sends a command.
+    [[nodiscard]] result<void> ask(command which, std::uint32_t argument, errc refused) {
+        const way before = last_;
+        if (stop()) {
+            if (before == way::read) {
+                // It may complain of what follows the last block, which nobody asked for.
+                static_cast<void>(link_.command(command::stop_transmission));
+            } else {
+                if (const auto ready = link_.ready(); !ready) {
+                    return ready;
+                }
+                link_.send(sd_token::stop);
+                link_.idle(1);
             }
-            link_.send(sd_token::stop);
-            link_.idle(1);
         }
-        return {};
+        const auto ready = link_.ready();
+        return ready ? link_.request(which, argument, refused) : ready;
     }
 
-    [[nodiscard]] result<void> send_block(source& bytes) {
-        if (const auto ready = link_.ready(link_type::write_time); !ready) {
+    [[nodiscard]] result<void> send_block(bytes& from) {
+        if (const auto ready = link_.ready(); !ready) {
             return ready;
         }
-        link_.send(mode_ == mode::writing ? sd_token::next_block : sd_token::block);
+        link_.send(open_ ? sd_token::next_block : sd_token::block);
         std::uint16_t crc = 0;
         for (std::size_t left = sector; left != 0;) {
-            if (bytes.piece.empty()) {
-                bytes.piece = bytes.next(bytes.from);
+            if (from.left == 0) {
+                from.next(from);
             }
-            const auto part = bytes.piece.first(detail::lesser(bytes.piece.size(), left));
-            link_.send(part);
+            const std::size_t part = detail::lesser(from.left, left);
+            link_.send(from.in, part);
             if constexpr (Options.crc) {
-                crc = sd_crc16(part, crc);
+                crc = sd_crc16(std::span(from.in, part), crc);
             }
-            bytes.piece = bytes.piece.subspan(part.size());
-            left -= part.size();
+            from.in += part;
+            from.left -= part;
+            left -= part;
         }
         return link_.end_block(crc);
     }
 
-    [[nodiscard]] result<void> initialise() {
-        const auto card = detail::start_sd_card<Options.crc>(link_);
-        if (!card) {
-            return failure(card.error());
-        }
-        if (blocks_ != 0 && card->identity != identity_) {
-            return failure(errc::wrong_device);
-        }
-        identity_ = card->identity;
-        blocks_ = card->sectors;
-        high_capacity_ = card->high_capacity;
-        return {};
-    }
-
     link_type link_;
-    std::uint32_t blocks_ = 0;
+    detail::sd_identity card_{};
     /// Where the last transfer ended.
     std::uint32_t next_ = 0;
-    std::uint16_t identity_ = 0;
-    mode mode_ = mode::idle;
-    bool high_capacity_ = false;
+    /// And which way it went; none if what comes next begins anew.
+    way last_ = way::none;
+    /// A sequence is open.
+    bool open_ = false;
     bool unsynced_ = false;
     bool lost_ = false;
 };
@@ -9960,12 +9965,11 @@ public:
         if (const auto known = identify(); !known) {
             return known;
         }
-        std::array<std::byte, 1> status{};
-        if (const auto done = detail::spi_transact(bus_, std::array{read_status}, {}, status);
-            !done) {
+        std::byte status{};
+        if (const auto done = ask(read_status, &status, 1); !done) {
             return done;
         }
-        if ((status[0] & protected_blocks) != std::byte{}) {
+        if ((status & protected_blocks) != std::byte{}) {
             return failure(errc::read_only);
         }
         return {};
@@ -9974,10 +9978,10 @@ public:
     [[nodiscard]] constexpr address size() const noexcept { return capacity; }
 
     [[nodiscard]] result<void> read(address from, std::span<std::byte> out) {
-        return access(std::byte{0x03}, from, {}, out);
+        return access(from, nullptr, out.data(), out.size());
     }
     [[nodiscard]] result<void> write(address to, std::span<const std::byte> in) {
-        return access(std::byte{0x02}, to, in, {});
+        return access(to, in.data(), nullptr, in.size());
     }
     /// Nothing to do: writes are durable at once.
     [[nodiscard]] constexpr result<void> sync() noexcept { return {}; }
@@ -9986,13 +9990,15 @@ public:
     [[nodiscard]] result<void> sleep()
         requires(Chip.sleeps)
     {
-        return detail::spi_transact(bus_, std::array{go_to_sleep}, {}, {});
+        return ask(go_to_sleep, nullptr, 0);
     }
 
     /// The bus that the chip is on.
     [[nodiscard]] constexpr Bus& bus() noexcept { return bus_; }
 
 private:
+    static constexpr std::byte write_bytes{0x02};
+    static constexpr std::byte read_bytes{0x03};
     static constexpr std::byte enable_write{0x06};
     static constexpr std::byte read_status{0x05};
     static constexpr std::byte identity{0x9F};
@@ -10006,7 +10012,7 @@ private:
     [[nodiscard]] result<void> identify() {
         std::array<std::byte, 4> id{};
         for (int tries = wakes_within; tries != 0; --tries) {
-            if (const auto done = detail::spi_transact(bus_, std::array{identity}, {}, id); !done) {
+            if (const auto done = ask(identity, id.data(), id.size()); !done) {
                 return done;
             }
             if (id[0] == Chip.maker && id[1] == std::byte{0x7F} &&
@@ -10018,22 +10024,30 @@ private:
         return failure(silent ? errc::no_device : errc::wrong_device);
     }
 
-    /// Both directions in one function, out of line: flash is short, and the wires are slow.
-    [[nodiscard, gnu::noinline]] result<void>
-    access(std::byte opcode, address at, std::span<const std::byte> out, std::span<std::byte> in) {
-        auto outcome = detail::check_range(capacity, at, out.size() + in.size());
-        if (!outcome || out.size() + in.size() == 0) {
+    /// Writes what is at `out`, or if that is null reads to `in`. Both in one function, out of
+    /// line: flash is short, and the wires are slow.
+    [[nodiscard, gnu::noinline]] result<void> access(address at, const std::byte* out,
+                                                     std::byte* in, std::size_t size) {
+        auto outcome = detail::check_range(capacity, at, size);
+        if (!outcome || size == 0) {
             return outcome;
         }
-        if (!out.empty()) {
+        detail::spi_data data{{}, {in, size}};
+        auto opcode = read_bytes;
+        if (out != nullptr) {
             // The chip forgets after each write that it may be written.
-            outcome = detail::spi_transact(bus_, std::array{enable_write}, {}, {});
+            outcome = ask(enable_write, nullptr, 0);
+            data = {{out, size}, {}};
+            opcode = write_bytes;
         }
-        if (outcome) {
-            outcome = detail::spi_transact(
-                bus_, detail::command_bytes<Chip.address_bytes>(opcode, at), out, in);
-        }
-        return outcome;
+        return outcome ? detail::spi_transact(
+                             bus_, detail::command_bytes<Chip.address_bytes>(opcode, at), data)
+                       : outcome;
+    }
+
+    /// A command of one byte, and what the chip answers.
+    [[nodiscard]] result<void> ask(std::byte command, std::byte* answer, std::size_t size) {
+        return detail::spi_transact(bus_, std::span(&command, 1), {{}, {answer, size}});
     }
 
     [[no_unique_address]] Bus bus_;
@@ -10098,12 +10112,12 @@ public:
     /// transactions of 2 bytes.
     [[nodiscard]] result<void> start() {
         const std::array set{std::byte{0x01}, Chip.sequential_mode};
-        if (const auto done = detail::spi_transact(bus_, set, {}, {}); !done) {
+        if (const auto done = detail::spi_transact(bus_, set, {}); !done) {
             return done;
         }
         const std::array ask{std::byte{0x05}};
         std::array<std::byte, 1> mode{};
-        if (const auto done = detail::spi_transact(bus_, ask, {}, mode); !done) {
+        if (const auto done = detail::spi_transact(bus_, ask, {{}, mode}); !done) {
             return done;
         }
         if (mode[0] != Chip.sequential_mode) {
@@ -10115,10 +10129,10 @@ public:
     [[nodiscard]] constexpr address size() const noexcept { return capacity; }
 
     [[nodiscard]] result<void> read(address from, std::span<std::byte> out) {
-        return access(std::byte{0x03}, from, {}, out);
+        return access(from, nullptr, out.data(), out.size());
     }
     [[nodiscard]] result<void> write(address to, std::span<const std::byte> in) {
-        return access(std::byte{0x02}, to, in, {});
+        return access(to, in.data(), nullptr, in.size());
     }
     /// Nothing to do: writes take effect at once.
     [[nodiscard]] constexpr result<void> sync() noexcept { return {}; }
@@ -10127,16 +10141,22 @@ public:
     [[nodiscard]] constexpr Bus& bus() noexcept { return bus_; }
 
 private:
-    /// Both directions in one function, out of line: flash is short, and the wires are slow.
-    [[nodiscard, gnu::noinline]] result<void>
-    access(std::byte opcode, address at, std::span<const std::byte> out, std::span<std::byte> in) {
-        const auto fits = detail::check_range(capacity, at, out.size() + in.size());
-        if (!fits || out.size() + in.size() == 0) {
+    /// Writes what is at `out`, or if that is null reads to `in`. Both in one function, out of
+    /// line: flash is short, and the wires are slow.
+    [[nodiscard, gnu::noinline]] result<void> access(address at, const std::byte* out,
+                                                     std::byte* in, std::size_t size) {
+        const auto fits = detail::check_range(capacity, at, size);
+        if (!fits || size == 0) {
             return fits;
         }
-        return detail::spi_transact(bus_, detail::command_bytes<Chip.address_bytes>(opcode, at),
-                                    out, in);
+        const bool writes = out != nullptr;
+        return detail::spi_transact(
+            bus_, detail::command_bytes<Chip.address_bytes>(writes ? write_bytes : read_bytes, at),
+            {{out, writes ? size : 0}, {in, writes ? 0 : size}});
     }
+
+    static constexpr std::byte write_bytes{0x02};
+    static constexpr std::byte read_bytes{0x03};
 
     [[no_unique_address]] Bus bus_;
 };
@@ -10584,6 +10604,73 @@ static_assert(remembers_keys<arc<8>>);
 } // namespace vmem
 
 // ========================================================================================
+// vmem/eviction/clock.hpp
+#define VMEM_EVICTION_CLOCK_HPP
+
+namespace vmem {
+
+/// CLOCK, also called second chance (Corbato, "A paging experiment with the Multics system", 1968):
+/// a hand goes round the slots, clears the reference bit of those used since it last came by, and
+/// evicts the first one that was not. Close to `lru` for one store per access.
+///
+/// RAM: one byte per slot, and one index (9 bytes for 8 slots).
+///
+/// Write `vmem::clock`: with `using namespace vmem`, the bare name is ambiguous where <time.h> has
+/// declared the C function of that name.
+template <std::size_t Slots>
+class clock {
+    static_assert(Slots >= 1, "clock: needs at least one slot");
+
+public:
+    /// Precondition: `slot` is not held. O(1).
+    constexpr void on_insert(std::size_t slot) noexcept {
+        // Not used yet: what is used once leaves after one round of the hand instead of two.
+        states_[slot] = state::held;
+    }
+
+    /// Precondition: `slot` is held. One store.
+    constexpr void on_access(std::size_t slot) noexcept { states_[slot] = state::used; }
+
+    /// Precondition: `slot` is held. O(1).
+    constexpr void on_remove(std::size_t slot) noexcept { states_[slot] = state::empty; }
+
+    /// The next slot that is held, not used since the hand last came by, and for which
+    /// `evictable(slot)` is true; or `Slots`. A slot that is not evictable keeps its bit: while
+    /// pinned it is in use without being accessed. The hand moves on, so that a caller that could
+    /// not save the contents is offered another slot next. O(Slots): at most two rounds, so that
+    /// `evictable` is called at most twice per held slot.
+    template <std::predicate<std::size_t> Evictable>
+    [[nodiscard]] constexpr std::size_t victim(Evictable evictable) noexcept {
+        for (std::size_t left = 2 * Slots; left != 0; --left) {
+            const std::size_t slot = hand_;
+            hand_ = static_cast<index>(slot + 1 < Slots ? slot + 1 : 0);
+            if (states_[slot] == state::empty || !evictable(slot)) {
+                continue;
+            }
+            if (states_[slot] == state::held) {
+                return slot;
+            }
+            states_[slot] = state::held;
+        }
+        return Slots;
+    }
+
+private:
+    using index = detail::smallest_uint<Slots - 1>;
+
+    // Not a byte: a store to a byte type may alias every object, so that after each access the
+    // compiler would load the heap's own fields again.
+    enum class state : std::uint8_t { empty, held, used };
+
+    std::array<state, Slots> states_{};
+    index hand_ = 0;
+};
+
+static_assert(eviction_policy<clock<8>>);
+
+} // namespace vmem
+
+// ========================================================================================
 // vmem/detail/slot_list.hpp
 #define VMEM_DETAIL_SLOT_LIST_HPP
 
@@ -10693,73 +10780,6 @@ private:
 };
 
 } // namespace vmem::detail
-
-// ========================================================================================
-// vmem/eviction/clock.hpp
-#define VMEM_EVICTION_CLOCK_HPP
-
-namespace vmem {
-
-/// CLOCK, also called second chance (Corbato, "A paging experiment with the Multics system", 1968):
-/// a hand goes round the slots, clears the reference bit of those used since it last came by, and
-/// evicts the first one that was not. Close to `lru` for one store per access.
-///
-/// RAM: one byte and one bit per slot, and one index (10 bytes for 8 slots).
-///
-/// Write `vmem::clock`: with `using namespace vmem`, the bare name is ambiguous where <time.h> has
-/// declared the C function of that name.
-template <std::size_t Slots>
-class clock {
-    static_assert(Slots >= 1, "clock: needs at least one slot");
-
-public:
-    /// Precondition: `slot` is not held. O(1).
-    constexpr void on_insert(std::size_t slot) noexcept {
-        held_.insert(slot);
-        // Clear, not set: what is used once leaves after one round of the hand instead of two.
-        referenced_[slot] = false;
-    }
-
-    /// Precondition: `slot` is held. One store.
-    constexpr void on_access(std::size_t slot) noexcept { referenced_[slot] = true; }
-
-    /// Precondition: `slot` is held. O(1).
-    constexpr void on_remove(std::size_t slot) noexcept { held_.erase(slot); }
-
-    /// The next slot that is held, not used since the hand last came by, and for which
-    /// `evictable(slot)` is true; or `Slots`. A slot that is not evictable keeps its bit: while
-    /// pinned it is in use without being accessed. The hand moves on, so that a caller that could
-    /// not save the contents is offered another slot next. O(Slots): at most two rounds, so that
-    /// `evictable` is called at most twice per held slot.
-    template <std::predicate<std::size_t> Evictable>
-    [[nodiscard]] constexpr std::size_t victim(Evictable evictable) noexcept {
-        for (std::size_t left = 2 * Slots; left != 0; --left) {
-            const std::size_t slot = hand_;
-            hand_ = static_cast<index>(slot + 1 < Slots ? slot + 1 : 0);
-            if (!held_.contains(slot) || !evictable(slot)) {
-                continue;
-            }
-            if (!referenced_[slot]) {
-                return slot;
-            }
-            referenced_[slot] = false;
-        }
-        return Slots;
-    }
-
-private:
-    using index = detail::smallest_uint<Slots - 1>;
-
-    // bool, not a byte: a store to a byte type may alias every object, so that after each access
-    // the compiler would load the heap's own fields again.
-    std::array<bool, Slots> referenced_{};
-    detail::slot_set<Slots> held_;
-    index hand_ = 0;
-};
-
-static_assert(eviction_policy<clock<8>>);
-
-} // namespace vmem
 
 // ========================================================================================
 // vmem/eviction/clock_bits.hpp
@@ -12118,7 +12138,7 @@ inline constexpr std::size_t access_unit =
         ? storage_traits<Storage>::write_size
         : storage_traits<Storage>::read_size;
 
-/// Reads any bytes. Errors: the storage's.
+/// Reads any bytes, unit by unit: for few of them. Errors: the storage's.
 template <class Storage>
 [[nodiscard]] result<void> read_any(Storage& storage, address from, std::span<std::byte> out) {
     constexpr std::size_t unit = storage_traits<Storage>::read_size;
@@ -12128,15 +12148,6 @@ template <class Storage>
         std::array<std::byte, unit> buffer;
         while (!out.empty()) {
             const auto offset = static_cast<std::size_t>(from % unit);
-            if (offset == 0 && out.size() >= unit) {
-                const std::size_t whole = align_down(out.size(), unit);
-                if (const auto done = storage.read(from, out.first(whole)); !done) {
-                    return done;
-                }
-                out = out.subspan(whole);
-                from += whole;
-                continue;
-            }
             if (const auto done = storage.read(from - offset, buffer); !done) {
                 return done;
             }
@@ -12146,24 +12157,6 @@ template <class Storage>
             from += part;
         }
         return {};
-    }
-}
-
-/// Writes bytes that lie within one unit; the rest of the unit stays as it is. Errors: the
-/// storage's.
-template <class Storage>
-[[nodiscard]] result<void> write_any(Storage& storage, address to, std::span<const std::byte> in) {
-    constexpr std::size_t unit = access_unit<Storage>;
-    if constexpr (unit == 1) {
-        return storage.write(to, in);
-    } else {
-        std::array<std::byte, unit> buffer;
-        const auto offset = static_cast<std::size_t>(to % unit);
-        if (const auto done = storage.read(to - offset, buffer); !done) {
-            return done;
-        }
-        std::memcpy(buffer.data() + offset, in.data(), in.size());
-        return storage.write(to - offset, buffer);
     }
 }
 
@@ -12183,46 +12176,29 @@ template <class Storage>
     return {};
 }
 
-/// Calls `use(bytes)` for all of `[from, from + count)`, at most `Most` bytes at a time; it returns
-/// a result<void>. Errors: the storage's, and those of `use`.
-template <std::size_t Most, class Storage, class Use>
-[[nodiscard]] result<void> for_bytes(Storage& storage, address from, address count, Use use) {
+/// Reads bytes, at most `Most` at a time, and adds them to the CRC-32C `*crc`; if that is null,
+/// writes them to another place, `to`. Precondition: both places and the count are multiples of the
+/// storage's units. Errors: the storage's.
+template <std::size_t Most, class Storage>
+[[nodiscard]] result<void> sum_or_copy(Storage& storage, address from, address count, address to,
+                                       std::uint32_t* crc) {
     std::array<std::byte, Most> buffer;
     while (count != 0) {
         const auto part = std::span(buffer).first(lesser(Most, count));
-        auto done = read_any(storage, from, part);
-        if (done) {
-            done = use(std::span<const std::byte>(part));
+        auto done = storage.read(from, part);
+        if (crc != nullptr) {
+            *crc = crc32c(part, *crc);
+        } else if (done) {
+            done = storage.write(to, part);
         }
         if (!done) {
             return done;
         }
         from += part.size();
+        to += part.size();
         count -= part.size();
     }
     return {};
-}
-
-/// CRC-32C of bytes of a storage, continued from `crc`. Errors: the storage's.
-template <std::size_t Most, class Storage>
-[[nodiscard]] result<std::uint32_t> crc_of(Storage& storage, address from, address count,
-                                           std::uint32_t crc) {
-    const auto read = for_bytes<Most>(storage, from, count, [&](auto bytes) {
-        crc = crc32c(bytes, crc);
-        return result<void>();
-    });
-    return read ? result<std::uint32_t>(crc) : failure(read.error());
-}
-
-/// Copies bytes of a storage to another place in it. Precondition: both places and the count are
-/// multiples of its units. Errors: the storage's.
-template <std::size_t Most, class Storage>
-[[nodiscard]] result<void> copy_bytes(Storage& storage, address from, address to, address count) {
-    return for_bytes<Most>(storage, from, count, [&](auto bytes) {
-        const auto done = storage.write(to, bytes);
-        to += bytes.size();
-        return done;
-    });
 }
 
 /// Like `vmem::write_gathered`, for any `write_size`: where the storage does not gather, the whole
@@ -12336,7 +12312,7 @@ struct superblock {
     /// Fills in both checksums.
     void seal(std::span<const root_entry> entries) noexcept {
         roots = static_cast<std::uint32_t>(entries.size());
-        roots_crc = crc32c(std::as_bytes(entries));
+        roots_crc = entries.empty() ? 0 : crc32c(std::as_bytes(entries));
         crc = checksum();
     }
     /// With both checksums filled in.
@@ -12407,15 +12383,15 @@ namespace vmem::detail {
 
 /// What precedes some entries of a log, and the bytes they speak of.
 struct journal_chunk {
-    std::uint32_t entries = 0;
-    std::uint32_t unused = 0;
+    std::uint32_t entries;
+    std::uint32_t unused;
     /// Bytes after the entries.
-    std::uint64_t bytes = 0;
+    std::uint64_t bytes;
 };
 /// Which bytes of virtual memory changed.
 struct journal_entry {
-    std::uint64_t at = 0;
-    std::uint64_t size = 0;
+    std::uint64_t at;
+    std::uint64_t size;
 };
 static_assert(sizeof(journal_chunk) == 16 && sizeof(journal_entry) == 16 &&
               std::has_unique_object_representations_v<journal_chunk> &&
@@ -12423,27 +12399,34 @@ static_assert(sizeof(journal_chunk) == 16 && sizeof(journal_entry) == 16 &&
 
 /// What a commit is about to write, and where it lies in RAM until the commit is complete.
 struct commit_list {
-    std::span<journal_entry> entries;
+    std::span<journal_entry> room;
     const std::byte** data = nullptr;
-    /// Entries in use.
-    std::size_t count = 0;
-    /// Bytes that they speak of.
-    std::uint64_t bytes = 0;
-    /// Of the chunks that are written.
-    std::uint64_t log_bytes = 0;
+    /// What precedes the log.
+    superblock* head = nullptr;
+    std::span<const root_entry> roots;
+    /// How many entries there are, and of how many bytes they speak.
+    journal_chunk chunk{};
+    /// Of the chunks that are written (bytes).
+    address log_bytes = 0;
     std::uint32_t log_crc = 0;
     /// Some of what is in the log is not in the list any more.
     bool overflowed = false;
 
-    [[nodiscard]] bool is_full() const noexcept { return count == entries.size(); }
-    void add(std::uint64_t at, std::span<const std::byte> in) noexcept {
-        entries[count] = {.at = at, .size = in.size()};
-        data[count] = in.data();
-        ++count;
-        bytes += in.size();
+    [[nodiscard]] bool is_full() const noexcept { return chunk.entries == room.size(); }
+    [[nodiscard]] bool is_empty() const noexcept { return chunk.entries == 0; }
+    void add(address at, std::span<const std::byte> in) noexcept {
+        room[chunk.entries] = {.at = at, .size = in.size()};
+        data[chunk.entries] = in.data();
+        ++chunk.entries;
+        chunk.bytes += in.size();
+    }
+    /// Now they are in the log alone.
+    void overflow() noexcept {
+        chunk = {};
+        overflowed = true;
     }
     [[nodiscard]] std::span<const std::byte> piece(std::size_t n) const noexcept {
-        return {data[n], static_cast<std::size_t>(entries[n].size)};
+        return {data[n], static_cast<std::size_t>(room[n].size)};
     }
 };
 
@@ -12453,116 +12436,104 @@ struct commit_buffer {
     std::array<journal_entry, Entries> entries;
     std::array<const std::byte*, Entries> data;
 
-    [[nodiscard]] commit_list list() noexcept { return {.entries = entries, .data = data.data()}; }
+    /// For a commit with this superblock, which is filled in when it is written.
+    [[nodiscard]] commit_list list(superblock& head, std::span<const root_entry> roots) noexcept {
+        return {.room = entries, .data = data.data(), .head = &head, .roots = roots};
+    }
 };
 
-/// Hands out the pieces from one on that lie side by side in virtual memory.
-class list_run {
-public:
-    list_run(const commit_list& list, std::size_t first) noexcept
-        : list_(list), next_(first), end_(first + 1) {
-        const auto entries = list.entries;
-        for (size_ = entries[first].size;
-             end_ < list.count && entries[end_].at == entries[first].at + size_; ++end_) {
-            size_ += entries[end_].size;
-        }
-    }
-    /// Bytes in all.
-    [[nodiscard]] address size() const noexcept { return static_cast<address>(size_); }
-    /// The first piece behind it.
-    [[nodiscard]] std::size_t end() const noexcept { return end_; }
-
-    /// The next piece; empty at the end.
-    [[nodiscard]] std::span<const std::byte> operator()() noexcept {
-        return next_ == end_ ? std::span<const std::byte>() : list_.piece(next_++);
-    }
-
-private:
-    const commit_list& list_;
-    std::size_t next_;
-    std::size_t end_;
-    std::uint64_t size_ = 0;
-};
-
-/// Bytes of a chunk, in units of `Unit`.
+/// Bytes of a chunk without the data, in units of `Unit`. Precondition: they fit an address.
 template <std::size_t Unit>
-[[nodiscard]] constexpr std::uint64_t chunk_head(std::size_t entries) noexcept {
-    return align_up<std::uint64_t>(sizeof(journal_chunk) + entries * sizeof(journal_entry), Unit);
+[[nodiscard]] constexpr address chunk_head(std::uint32_t entries) noexcept {
+    return align_up<address>(sizeof(journal_chunk) + entries * sizeof(journal_entry), Unit);
 }
 
-/// Hands out the bytes of a commit piece by piece: the superblock and the roots if there is one,
-/// then a chunk of the log if it is not empty.
+/// Hands out the bytes of a commit piece by piece: the superblock and the roots if they are wanted,
+/// then a chunk of the log if it is not empty. Superblock and roots, and what precedes the data of
+/// the chunk, are filled up to units of `Unit` with zeros.
 template <std::size_t Unit, std::size_t HeadBytes>
 class record_pieces {
 public:
-    record_pieces(const superblock* head, std::span<const root_entry> roots,
-                  const commit_list& list) noexcept
-        : head_(head), roots_(roots), list_(list),
-          chunk_{.entries = static_cast<std::uint32_t>(list.count), .bytes = list.bytes},
-          stage_(head != nullptr ? stage::superblock : stage::chunk) {}
+    /// From the chunk on.
+    explicit record_pieces(const commit_list& list) noexcept
+        : list_(list), end_(list.is_empty() ? chunk : data + list.chunk.entries) {}
+    /// Of the data alone: that of an entry and of those after it, as long as they lie side by side
+    /// in virtual memory.
+    record_pieces(const commit_list& list, std::uint32_t entry) noexcept
+        : list_(list), next_(data + entry), end_(next_) {
+        const auto begin = static_cast<address>(list.room[entry].at);
+        address behind = begin;
+        do {
+            behind += static_cast<address>(list.room[entry].size);
+            ++end_;
+            ++entry;
+        } while (entry < list.chunk.entries && list.room[entry].at == behind);
+        size_ = behind - begin;
+    }
+
+    /// Bytes of such a run.
+    [[nodiscard]] address size() const noexcept { return size_; }
+    /// The first entry behind it.
+    [[nodiscard]] std::uint32_t end() const noexcept { return end_ - data; }
+
+    /// Begins anew: from the superblock on, which there must be, or from the chunk on.
+    void rewind(bool with_head) noexcept { next_ = with_head ? superblock_part : chunk; }
 
     /// The next piece; empty at the end.
     [[nodiscard]] std::span<const std::byte> operator()() noexcept {
-        for (;;) {
-            const stage now = stage_;
-            if (now == stage::end || (now == stage::chunk && list_.count == 0)) {
-                return {};
-            }
-            const auto piece = piece_of(now);
-            if (now == stage::data && ++number_ < list_.count) {
-                return piece;
-            }
-            stage_ = static_cast<stage>(static_cast<unsigned>(now) + 1);
-            if (!piece.empty()) {
-                return piece;
+        std::span<const std::byte> piece;
+        while (piece.empty() && (fill_ != 0 || next_ != end_)) {
+            if (fill_ != 0) {
+                piece = std::span(zeros).first(lesser(fill_, zeros.size()));
+                fill_ -= piece.size();
+            } else {
+                piece = part(next_);
+                ++next_;
+                fill_ = fill_before(next_);
             }
         }
+        return piece;
     }
 
 private:
-    enum class stage : std::uint8_t {
-        superblock,
-        roots,
-        head_fill,
-        chunk,
-        entries,
-        fill,
-        data,
-        end
-    };
+    /// Numbers of the parts; those of the data follow.
+    static constexpr std::uint32_t superblock_part = 0;
+    static constexpr std::uint32_t roots_part = 1;
+    static constexpr std::uint32_t chunk = 2;
+    static constexpr std::uint32_t entries = 3;
+    static constexpr std::uint32_t data = 4;
 
-    static constexpr std::array<std::byte, Unit> zeros{};
+    static constexpr std::array<std::byte, lesser(Unit, 32)> zeros{};
 
-    [[nodiscard]] std::span<const std::byte> piece_of(stage now) const noexcept {
-        switch (now) {
-        case stage::superblock:
-            return std::as_bytes(std::span(head_, 1));
-        case stage::roots:
-            return std::as_bytes(roots_);
-        case stage::head_fill:
-            return std::span(zeros).first(HeadBytes - sizeof(superblock) - roots_.size_bytes());
-        case stage::chunk:
-            return std::as_bytes(std::span(&chunk_, 1));
-        case stage::entries:
-            return std::as_bytes(list_.entries.first(list_.count));
-        case stage::fill:
-            return std::span(zeros).first(
-                static_cast<std::size_t>(chunk_head<Unit>(list_.count) - sizeof(chunk_) -
-                                         list_.count * sizeof(journal_entry)));
-        case stage::data:
-            return list_.piece(number_);
-        case stage::end:
-            break;
+    [[nodiscard]] std::span<const std::byte> part(std::uint32_t number) const noexcept {
+        switch (number) {
+        case superblock_part:
+            return std::as_bytes(std::span(list_.head, 1));
+        case roots_part:
+            return std::as_bytes(list_.roots);
+        case chunk:
+            return std::as_bytes(std::span(&list_.chunk, 1));
+        case entries:
+            return std::as_bytes(list_.room.first(list_.chunk.entries));
+        default:
+            return list_.piece(number - data);
         }
-        return {};
+    }
+    /// Bytes that are missing to whole units before a part.
+    [[nodiscard]] std::size_t fill_before(std::uint32_t number) const noexcept {
+        if (number == chunk) {
+            return HeadBytes - sizeof(superblock) - list_.roots.size_bytes();
+        }
+        const std::size_t bytes =
+            sizeof(journal_chunk) + list_.chunk.entries * sizeof(journal_entry);
+        return number == data ? (0 - bytes) % Unit : 0;
     }
 
-    const superblock* head_;
-    std::span<const root_entry> roots_;
     const commit_list& list_;
-    journal_chunk chunk_;
-    std::size_t number_ = 0;
-    stage stage_;
+    std::uint32_t next_ = chunk;
+    std::uint32_t end_;
+    std::size_t fill_ = 0;
+    address size_ = 0;
 };
 
 } // namespace vmem::detail
@@ -12576,71 +12547,82 @@ namespace vmem::detail {
 /// Where a block went that was written before its transaction was complete.
 struct journal_spill {
     /// Of the transaction; of all others there is nothing here.
-    std::uint64_t sequence = 0;
+    std::uint64_t sequence;
     /// Number of the block in virtual memory.
-    std::uint32_t block = 0;
+    std::uint32_t block;
     /// Number of its copy in the journal.
-    std::uint32_t slot = 0;
+    std::uint32_t slot;
 };
 static_assert(sizeof(journal_spill) == 16 &&
               std::has_unique_object_representations_v<journal_spill>);
 
 /// A hash table on a storage, in which a transaction finds the blocks that it wrote early. It is
 /// never cleared between transactions: entries of another number count as empty. An access reads
-/// one group of entries, rarely two.
+/// one group of entries, rarely two; they are in this object.
 template <class Storage, std::size_t Slots>
 class journal_directory {
+    static constexpr std::size_t unit = access_unit<Storage>;
+
 public:
     /// Bytes that are read at a time.
-    static constexpr std::size_t group_bytes =
-        access_unit<Storage> < 256 ? 256 : access_unit<Storage>;
+    static constexpr std::size_t group_bytes = unit < 256 ? 256 : unit;
     static constexpr std::size_t per_group = group_bytes / sizeof(journal_spill);
     /// A quarter more entries than slots, so that there is always an empty one nearby.
     static constexpr std::size_t groups = (Slots + Slots / 4) / per_group + 1;
     /// Bytes of it all.
     static constexpr address size = address{groups} * group_bytes;
-    /// What `find` returns for a block that is not here.
+    /// The slot of a block that is not here.
     static constexpr std::uint32_t none = 0xFFFFFFFF;
 
     /// `at`: where the table lies, a multiple of the storage's units.
-    constexpr journal_directory(Storage& storage, address at, std::uint64_t sequence) noexcept
+    journal_directory(Storage& storage, address at, std::uint64_t sequence) noexcept
         : storage_(storage), at_(at), sequence_(sequence) {}
 
-    /// The slot of a block, or `none`. Errors: the storage's.
-    [[nodiscard]] result<std::uint32_t> find(std::uint32_t block) {
-        std::uint32_t slot = none;
-        const auto done = probe(block, [&](const journal_spill& entry, std::size_t, std::size_t) {
-            slot = entry.sequence == sequence_ ? entry.slot : none;
-            return result<void>();
-        });
-        return done ? result<std::uint32_t>(slot) : failure(done.error());
+    /// Looks for the entry of a block, or else for an empty one to take. Errors: the storage's;
+    /// corrupt if there is neither.
+    [[nodiscard]] result<void> find(std::uint32_t block) {
+        // Neighbours come one after the other, and spread out over all groups.
+        const std::uint32_t hash = block * 0x9E3779B1U;
+        number_ = static_cast<std::size_t>((std::uint64_t{hash} * groups) >> 32);
+        for (std::size_t left = groups; left != 0; --left) {
+            if (const auto done = read(); !done) {
+                return done;
+            }
+            for (index_ = 0; index_ < per_group; ++index_) {
+                journal_spill& entry = entries_[index_];
+                if (entry.sequence != sequence_) {
+                    entry = {.sequence = sequence_, .block = block, .slot = none};
+                }
+                if (entry.block == block) {
+                    return {};
+                }
+            }
+            number_ = number_ + 1 == groups ? 0 : number_ + 1;
+        }
+        return failure(errc::corrupt);
     }
-
-    /// Precondition: the block is not here, and fewer than `Slots` are. Errors: the storage's.
-    [[nodiscard]] result<void> insert(std::uint32_t block, std::uint32_t slot) {
-        return probe(block, [&](const journal_spill&, std::size_t number, std::size_t index) {
-            const journal_spill made{.sequence = sequence_, .block = block, .slot = slot};
-            return write_any(storage_, group_at(number) + index * sizeof(made),
-                             std::as_bytes(std::span(&made, 1)));
-        });
+    /// The slot of the block that was looked for last and successfully, or `none`.
+    [[nodiscard]] std::uint32_t slot() const noexcept { return entries_[index_].slot; }
+    /// Enters it. Precondition: it is not here, and fewer than `Slots` are. Errors: the storage's.
+    [[nodiscard]] result<void> insert(std::uint32_t slot) {
+        entries_[index_].slot = slot;
+        constexpr std::size_t least = sizeof(journal_spill) < unit ? unit : sizeof(journal_spill);
+        return write(align_down(index_ * sizeof(journal_spill), least), least);
     }
 
     /// Calls `use(entry)`, which returns a result<void>, for all entries of the transaction, in the
     /// order in which they lie. Errors: the storage's, and those of `use`.
     template <class Use>
     [[nodiscard]] result<void> for_each(Use use) {
-        group entries;
-        for (std::size_t number = 0; number < groups; ++number) {
-            if (const auto done = read(number, entries); !done) {
-                return done;
+        for (number_ = 0; number_ < groups; ++number_) {
+            auto done = read();
+            for (std::size_t n = 0; done && n < per_group; ++n) {
+                if (entries_[n].sequence == sequence_) {
+                    done = use(entries_[n]);
+                }
             }
-            for (const journal_spill& entry : entries) {
-                if (entry.sequence != sequence_) {
-                    continue;
-                }
-                if (const auto done = use(entry); !done) {
-                    return done;
-                }
+            if (!done) {
+                return done;
             }
         }
         return {};
@@ -12649,66 +12631,45 @@ public:
     /// Makes sure that there is nothing of this transaction, or of later ones, and no group that a
     /// power cut has left unreadable. Errors: the storage's.
     [[nodiscard]] result<void> forget() {
-        group entries;
-        for (std::size_t number = 0; number < groups; ++number) {
-            const auto done = read(number, entries);
+        for (number_ = 0; number_ < groups; ++number_) {
+            auto done = read();
             if (!done && done.error() != errc::corrupt) {
                 return done;
             }
-            bool found = !done;
-            for (journal_spill& entry : entries) {
+            bool found = false;
+            for (journal_spill& entry : entries_) {
                 if (!done || entry.sequence >= sequence_) {
                     entry = {};
                     found = true;
                 }
             }
-            if (!found) {
-                continue;
-            }
-            const auto bytes = std::as_bytes(std::span(entries));
-            if (const auto written = storage_.write(group_at(number), bytes); !written) {
-                return written;
+            if (found) {
+                done = write(0, group_bytes);
+                if (!done) {
+                    return done;
+                }
             }
         }
         return {};
     }
 
 private:
-    using group = std::array<journal_spill, per_group>;
-
-    [[nodiscard]] address group_at(std::size_t number) const noexcept {
-        return at_ + address{number} * group_bytes;
+    [[nodiscard]] address group_at() const noexcept { return at_ + address{number_} * group_bytes; }
+    [[nodiscard]] result<void> read() {
+        return storage_.read(group_at(), std::as_writable_bytes(std::span(entries_)));
     }
-    [[nodiscard]] result<void> read(std::size_t number, group& out) {
-        return storage_.read(group_at(number), std::as_writable_bytes(std::span(out)));
-    }
-
-    /// Calls `use(entry, group, index)` once, for the entry of `block` or else the first empty one
-    /// where it would be.
-    template <class Use>
-    [[nodiscard]] result<void> probe(std::uint32_t block, Use use) {
-        // Neighbours come one after the other, and spread out over all groups.
-        const std::uint32_t hash = block * 0x9E3779B1U;
-        auto number = static_cast<std::size_t>((std::uint64_t{hash} * groups) >> 32);
-        group entries;
-        for (std::size_t tries = 0; tries < groups; ++tries) {
-            if (const auto done = read(number, entries); !done) {
-                return done;
-            }
-            for (std::size_t index = 0; index < per_group; ++index) {
-                const journal_spill& entry = entries[index];
-                if (entry.sequence != sequence_ || entry.block == block) {
-                    return use(entry, number, index);
-                }
-            }
-            number = number + 1 == groups ? 0 : number + 1;
-        }
-        return failure(errc::corrupt);
+    [[nodiscard]] result<void> write(std::size_t offset, std::size_t count) {
+        return storage_.write(group_at() + offset,
+                              std::as_bytes(std::span(entries_)).subspan(offset, count));
     }
 
     Storage& storage_;
     address at_;
     std::uint64_t sequence_;
+    /// Of the group in RAM, and of the entry found in it.
+    std::size_t number_;
+    std::size_t index_;
+    std::array<journal_spill, per_group> entries_;
 };
 
 } // namespace vmem::detail
@@ -12740,6 +12701,8 @@ struct journal_layout {
     static_assert(
         block_bytes % unit == 0,
         "journaled: a block must be a multiple of the storage's read_size and write_size");
+    static_assert(traits::read_size <= traits::write_size,
+                  "journaled: the storage's read_size must not be larger than its write_size");
     static_assert(std::has_single_bit(Shape::filter_bits) && Shape::filter_bits >= 8,
                   "journaled: FilterBits must be a power of two, at least 8");
 
@@ -12796,9 +12759,11 @@ struct superblock_copies {
     /// Why there is no image if neither is valid.
     errc why = errc::not_formatted;
 
-    /// Of the valid copy with the highest number. Precondition: there is one.
-    [[nodiscard]] std::size_t newest() const noexcept {
-        return valid[1] && (!valid[0] || copies[1].sequence > copies[0].sequence) ? 1 : 0;
+    /// Whether one is valid.
+    [[nodiscard]] bool any() const noexcept { return valid[0] || valid[1]; }
+    /// The valid copy with the highest number. Precondition: there is one.
+    [[nodiscard]] const superblock& newest() const noexcept {
+        return copies[valid[1] && (!valid[0] || copies[1].sequence > copies[0].sequence) ? 1 : 0];
     }
     /// Makes the copy one that is not valid, because of an error.
     void reject(std::size_t n, errc code) noexcept {
@@ -12827,9 +12792,8 @@ template <class Storage>
 /// Reads both copies; `roots` is for their roots, and holds none afterwards. A damaged copy is an
 /// invalid one. Errors: the storage's.
 template <class Storage>
-[[nodiscard]] result<superblock_copies> read_copies(Storage& storage, address second,
-                                                    std::span<root_entry> roots) {
-    superblock_copies found;
+[[nodiscard]] result<void> read_copies(Storage& storage, address second,
+                                       std::span<root_entry> roots, superblock_copies& found) {
     for (std::size_t n = 0; n < 2; ++n) {
         superblock& copy = found.copies[n];
         const address at = n == 0 ? 0 : second;
@@ -12843,12 +12807,19 @@ template <class Storage>
         if (!read) {
             const errc code = read.error();
             if (!is_damage(code) && code != errc::not_formatted && code != errc::version_too_old) {
-                return failure(code);
+                return read;
             }
             found.reject(n, code == errc::out_of_range ? errc::not_formatted : code);
         }
     }
-    return found;
+    return {};
+}
+
+/// Makes the copy at `at` invalid. Errors: the storage's.
+template <class Storage>
+[[nodiscard]] result<void> wipe_copy(Storage& storage, address at) {
+    constexpr std::array<std::byte, align_up(sizeof(superblock), access_unit<Storage>)> zeros{};
+    return storage.write(at, zeros);
 }
 
 /// Makes both copies invalid, the older one first: the image that was there is there until the last
@@ -12865,9 +12836,8 @@ template <class Storage>
         }
         ages[n] = read && copy.get().verify() ? copy.get().sequence + 1 : 0;
     }
-    constexpr std::array<std::byte, align_up(sizeof(superblock), access_unit<Storage>)> zeros{};
     for (const bool first : {ages[0] <= ages[1], ages[0] > ages[1]}) {
-        auto done = storage.write(first ? 0 : second, zeros);
+        auto done = wipe_copy(storage, first ? 0 : second);
         done = done ? storage.sync() : done;
         if (!done) {
             return done;
@@ -12936,204 +12906,149 @@ protected:
         if (const auto done = wipe_copies(inner_, half); !done) {
             return done;
         }
-        for (std::uint64_t number = 0; number < 2; ++number) {
-            if (const auto done =
-                    write_zeros(inner_, head_at(number) + layout::slots_end, directory_type::size);
-                !done) {
-                return done;
+        const auto wiped = write_zeros(inner_, layout::slots_end, directory_type::size);
+        return wiped ? write_zeros(inner_, half + layout::slots_end, directory_type::size) : wiped;
+    }
+    /// Makes invalid the superblock at `at`, and syncs.
+    [[nodiscard]] result<void> wipe_head(address at) {
+        const auto wiped = wipe_copy(inner_, at);
+        return wiped ? inner_.sync() : wiped;
+    }
+    /// Errors: those of `superblock::verify`, the storage's.
+    [[nodiscard]] result<void> read_head(address at, raw_object<superblock>& head) {
+        const auto read = read_any(inner_, at, head.bytes());
+        return read ? head.get().verify() : read;
+    }
+
+    /// The valid superblock with the highest number, and the other one if it is valid, in `heads`.
+    /// `roots` is for their roots, and holds none afterwards. Errors: those of
+    /// `superblock::accepts` for `mine` if neither is valid; the storage's.
+    [[nodiscard]] result<void> choose(const superblock& mine, std::span<root_entry> roots,
+                                      std::span<raw_object<superblock>, 2> heads,
+                                      const superblock*& newest, const superblock*& other) {
+        // What says more of what is there is the larger one; other errors are the storage's.
+        static_assert(errc::power_lost < errc::not_formatted &&
+                      errc::not_formatted < errc::geometry_mismatch &&
+                      errc::truncated < errc::corrupt);
+        errc why = errc::not_formatted;
+        for (raw_object<superblock>& head : heads) {
+            const auto whole = verify(&head == &heads[0] ? 0 : half, mine, head, roots);
+            if (whole) {
+                other = std::exchange(newest, &head.get());
+            } else if (whole.error() >= errc::not_formatted) {
+                why = whole.error() > why ? whole.error() : why;
+            } else if (whole.error() != errc::out_of_range) {
+                return whole;
             }
+        }
+        if (newest == nullptr) {
+            return failure(why);
+        }
+        if (other != nullptr && other->sequence > newest->sequence) {
+            std::swap(other, newest);
         }
         return {};
     }
-    /// Makes invalid what has the place of that number, and syncs.
-    [[nodiscard]] result<void> wipe_head(std::uint64_t sequence) {
-        const auto wiped = write_zeros(inner_, head_at(sequence), head_bytes);
-        return wiped ? inner_.sync() : wiped;
-    }
-    /// Writes a superblock where its number belongs.
-    [[nodiscard]] result<void> write_head(const superblock& head,
-                                          std::span<const root_entry> roots) {
-        const superblock sealed = head.sealed(roots);
-        const commit_list no_log;
-        record_pieces<unit, head_bytes> record(&sealed, roots, no_log);
-        return write_pieces(inner_, head_at(head.sequence), head_bytes, record);
-    }
-    /// Writes the superblock `sequence`, without a log, as the one after it.
-    [[nodiscard]] result<void> repeat_head(std::uint64_t sequence) {
-        std::array<root_entry, Shape::roots == 0 ? 1 : Shape::roots> buffer;
-        const auto roots = std::span(buffer).first(Shape::roots);
-        superblock head;
-        auto read =
-            read_any(inner_, head_at(sequence), std::as_writable_bytes(std::span(&head, 1)));
-        read = read ? head.verify() : read;
-        read = read ? read_roots(inner_, head_at(sequence), head, roots) : read;
-        if (!read) {
-            return read;
-        }
-        head.sequence = sequence + 1;
-        head.log_bytes = head.log_crc = head.spilled = head.spilled_crc = 0;
-        return write_head(head, roots);
-    }
 
-    /// The newest commit, applied, with its roots.
-    [[nodiscard]] result<superblock> take_up(const superblock& mine, std::span<root_entry> roots) {
-        auto found = read_copies(inner_, half, roots);
-        if (!found) {
-            return failure(found.error());
-        }
-        for (std::size_t n = 0; n < 2; ++n) {
-            if (!found->valid[n]) {
-                continue;
-            }
-            if (const auto fits = mine.accepts(found->copies[n]); !fits) {
-                found->reject(n, fits.error());
-            } else if (const auto whole = verify(found->copies[n]); !whole) {
-                if (!is_damage(whole.error())) {
-                    return failure(whole.error());
-                }
-                found->reject(n, errc::corrupt);
-            }
-        }
-        if (!found->valid[0] && !found->valid[1]) {
-            return failure(found->why);
-        }
-        const std::size_t last = found->newest();
-        const superblock& newest = found->copies[last];
-        const superblock& other = found->copies[1 - last];
-        result<void> done;
-        if (!found->valid[1 - last]) {
-            // Without it: what it lacks may come to be there when the directory is tidied up.
-            done = other.magic != 0 ? wipe_head(newest.sequence + 1) : done;
-        } else if (other.sequence + 1 == newest.sequence) {
-            // What it wrote at home may have been lost together with the sync of the newest.
-            done = apply(other);
-        }
-        done = done ? apply(newest) : done;
-        done = done ? directory(newest.sequence + 1).forget() : done;
-        done = done ? inner_.sync() : done;
-        done = done ? read_roots(inner_, head_at(newest.sequence), newest, roots) : done;
-        return done ? result<superblock>(newest) : failure(done.error());
-    }
-
-    /// Whether all that a commit wrote is there. Errors: corrupt, the storage's. Reads all of it.
-    [[nodiscard]] result<void> verify(const superblock& head) {
-        if (head.log_bytes > layout::slots_end - head_bytes || head.spilled > layout::slots ||
-            head.log_bytes > layout::log_room(head.spilled) - head_bytes) {
-            return failure(errc::corrupt);
-        }
-        const auto log = crc_of<block_bytes>(inner_, head_at(head.sequence) + head_bytes,
-                                             static_cast<address>(head.log_bytes), 0);
-        if (!log) {
-            return failure(log.error());
-        }
-        if (*log != head.log_crc) {
-            return failure(errc::corrupt);
-        }
-        if (head.spilled == 0) {
-            return {};
-        }
-        const auto spilled = spilled_crc(head.sequence);
-        if (!spilled) {
-            return failure(spilled.error());
-        }
-        return *spilled == head.spilled_crc ? result<void>() : failure(errc::corrupt);
-    }
-    /// Of all blocks that a transaction wrote early, and of which they are. Errors: corrupt, the
+    /// Goes through all blocks that a transaction wrote early: adds up in `crc` which they are and
+    /// what is in them, or copies them to where they belong if it is null. Errors: corrupt, the
     /// storage's.
-    [[nodiscard]] result<std::uint32_t> spilled_crc(std::uint64_t sequence) {
-        std::uint32_t crc = 0;
-        const auto done = directory(sequence).for_each([&](const journal_spill& entry) {
-            if (entry.slot >= layout::slots) {
+    [[nodiscard]] result<void> sum_or_apply_spilled(std::uint64_t sequence, std::uint32_t* crc) {
+        return directory(sequence).for_each([&](const journal_spill& entry) {
+            if (entry.slot >= layout::slots || entry.block >= size() / block_bytes) {
                 return result<void>(failure(errc::corrupt));
             }
-            crc = crc32c(std::as_bytes(std::span(&entry, 1)), crc);
-            const auto sum =
-                crc_of<block_bytes>(inner_, slot_at(sequence, entry.slot), block_bytes, crc);
-            crc = sum ? *sum : crc;
-            return sum ? result<void>() : result<void>(failure(sum.error()));
+            if (crc != nullptr) {
+                *crc = crc32c(std::as_bytes(std::span(&entry, 1)), *crc);
+            }
+            return sum_or_copy<block_bytes>(inner_, slot_at(sequence, entry.slot), block_bytes,
+                                            data_at + address{entry.block} * block_bytes, crc);
         });
-        return done ? result<std::uint32_t>(crc) : failure(done.error());
     }
 
     /// Copies to where it belongs what a commit wrote. Precondition: it is valid.
     [[nodiscard]] result<void> apply(const superblock& head) {
+        result<void> done;
         if (head.spilled != 0) {
-            if (const auto done = apply_spilled(head.sequence); !done) {
-                return done;
-            }
+            done = sum_or_apply_spilled(head.sequence, nullptr);
         }
         const address begin = head_at(head.sequence) + head_bytes;
-        const address end = begin + static_cast<address>(head.log_bytes);
-        for (address at = begin; at < end;) {
-            journal_chunk chunk;
-            if (const auto read =
-                    read_any(inner_, at, std::as_writable_bytes(std::span(&chunk, 1)));
-                !read) {
-                return read;
-            }
-            const auto entries = static_cast<address>(chunk_head<unit>(chunk.entries));
-            if (entries > end - at || chunk.bytes > end - at - entries) {
-                return failure(errc::corrupt);
-            }
-            if (const auto done = apply_chunk(at, entries, chunk.entries); !done) {
-                return done;
-            }
-            at += entries + static_cast<address>(chunk.bytes);
-        }
-        return {};
+        return done ? apply_log(begin, begin + static_cast<address>(head.log_bytes)) : done;
     }
-    /// The same for the commit of that number.
-    [[nodiscard]] result<void> apply(std::uint64_t sequence) {
-        superblock head;
-        auto done =
-            read_any(inner_, head_at(sequence), std::as_writable_bytes(std::span(&head, 1)));
-        done = done ? head.verify() : done;
-        return done ? apply(head) : done;
-    }
-    /// The roots as of that commit.
-    [[nodiscard]] result<void> roots_of(std::uint64_t sequence, std::span<root_entry> roots) {
-        superblock head;
-        auto done =
-            read_any(inner_, head_at(sequence), std::as_writable_bytes(std::span(&head, 1)));
-        done = done ? head.verify() : done;
-        return done ? read_roots(inner_, head_at(sequence), head, roots) : done;
-    }
-    [[nodiscard]] result<void> apply_spilled(std::uint64_t sequence) {
-        return directory(sequence).for_each([&](const journal_spill& entry) {
-            const address to = address{entry.block} * block_bytes;
-            if (const auto fits = check_range(size(), to, block_bytes); !fits) {
-                return result<void>(failure(errc::corrupt));
-            }
-            return copy_bytes<block_bytes>(inner_, slot_at(sequence, entry.slot), data_at + to,
-                                           block_bytes);
-        });
+    /// The same for the commit whose superblock is at `at`.
+    [[nodiscard]] result<void> apply(address at) {
+        raw_object<superblock> head;
+        const auto read = read_head(at, head);
+        return read ? apply(head.get()) : read;
     }
 
     Storage inner_;
 
 private:
-    [[nodiscard]] result<void> apply_chunk(address at, address data, std::uint32_t entries) {
-        address from = at + data;
-        for (std::uint32_t n = 0; n < entries; ++n) {
-            journal_entry entry;
-            if (const auto read =
-                    read_any(inner_, at + sizeof(journal_chunk) + address{n} * sizeof(entry),
-                             std::as_writable_bytes(std::span(&entry, 1)));
-                !read) {
-                return read;
-            }
-            const auto count = static_cast<address>(entry.size);
-            const auto to = static_cast<address>(entry.at);
-            if (!lies_within(size(), to, count)) {
+    /// Whether all is there that the superblock at `at` and its roots and its commit are made of.
+    /// Errors: those of `superblock::accepts` for `mine`, corrupt, the storage's.
+    [[nodiscard]] result<void> verify(address at, const superblock& mine,
+                                      raw_object<superblock>& room, std::span<root_entry> roots) {
+        auto done = read_any(inner_, at, room.bytes());
+        const superblock& head = room.get();
+        done = done ? mine.accepts(head) : done;
+        done = done ? read_roots(inner_, at, head, roots) : done;
+        if (!done) {
+            return done;
+        }
+        if (head_at(head.sequence) != at || head.spilled > layout::slots ||
+            head.log_bytes > layout::log_room(head.spilled) - head_bytes) {
+            return failure(errc::corrupt);
+        }
+        std::uint32_t crc = 0;
+        done = sum_or_copy<block_bytes>(inner_, at + head_bytes,
+                                        static_cast<address>(head.log_bytes), 0, &crc);
+        if (done && crc != head.log_crc) {
+            return failure(errc::corrupt);
+        }
+        if (done && head.spilled != 0) {
+            crc = 0;
+            done = sum_or_apply_spilled(head.sequence, &crc);
+            if (done && crc != head.spilled_crc) {
                 return failure(errc::corrupt);
             }
-            if (const auto done = copy_bytes<block_bytes>(inner_, from, data_at + to, count);
-                !done) {
+        }
+        return done;
+    }
+
+    /// Copies home what a log says: the entries of a chunk, each with data from `from` on, and
+    /// behind the last of them the next chunk.
+    [[nodiscard]] result<void> apply_log(address at, address end) {
+        address from = at;
+        std::uint32_t entries = 0;
+        while (at < end) {
+            journal_entry entry;
+            auto done = read_any(inner_, at, std::as_writable_bytes(std::span(&entry, 1)));
+            if (entries == 0) {
+                entries = std::bit_cast<journal_chunk>(entry).entries;
+                if (done && entries >= (end - at) / sizeof(entry)) {
+                    done = failure(errc::corrupt);
+                }
+                from = at + chunk_head<unit>(entries);
+            } else if (done) {
+                done = apply_entry(entry, from, end);
+                from += static_cast<address>(entry.size);
+                --entries;
+            }
+            if (!done) {
                 return done;
             }
-            from += count;
+            at = entries == 0 ? from : at + sizeof(entry);
         }
         return {};
+    }
+    [[nodiscard]] result<void> apply_entry(const journal_entry& entry, address from, address end) {
+        const auto to = static_cast<address>(entry.at);
+        const auto count = static_cast<address>(entry.size);
+        if (!lies_within(end, from, count) || !lies_within(size(), to, count)) {
+            return failure(errc::corrupt);
+        }
+        return sum_or_copy<block_bytes>(inner_, from, count, data_at + to, nullptr);
     }
 };
 
@@ -13159,100 +13074,97 @@ protected:
     using base::directory;
     using base::inner_;
     using base::slot_at;
-    using typename base::directory_type;
-
-    struct run {
-        address at;
-        std::size_t size;
-    };
 
     [[nodiscard]] static std::size_t in_block(address at, std::size_t count) noexcept {
         return lesser(block_bytes - static_cast<std::size_t>(at % block_bytes), count);
     }
 
-    /// Bytes from `at` on that lie together on the storage, and where.
-    [[nodiscard]] result<run> next_run(address at, std::size_t count) {
-        if (spilled_ == 0) {
-            return run{.at = data_at + at, .size = count};
+    /// Reads what was written last.
+    [[nodiscard]] result<void> fetch(address from, std::span<std::byte> out) {
+        auto table = directory(number_);
+        result<void> done;
+        while (done && !out.empty()) {
+            std::size_t count = in_block(from, out.size());
+            address at = data_at + from;
+            bool is_home = true;
+            if (may_be_spilled(from)) {
+                done = table.find(block_of(from));
+                if (!done) {
+                    return done;
+                }
+                is_home = table.slot() == table.none;
+                if (!is_home) {
+                    at = slot_at(number_, table.slot()) + from % block_bytes;
+                }
+            }
+            while (is_home && count < out.size() && !may_be_spilled(from + count)) {
+                count += lesser(block_bytes, out.size() - count);
+            }
+            done = inner_.read(at, out.first(count));
+            from += count;
+            out = out.subspan(count);
         }
-        std::size_t length = in_block(at, count);
-        const auto block = static_cast<std::uint32_t>(at / block_bytes);
-        const auto slot = find(block);
-        if (!slot) {
-            return failure(slot.error());
-        }
-        if (*slot != directory_type::none) {
-            return run{.at = slot_at(sequence_ + 1, *slot) + at % block_bytes, .size = length};
-        }
-        while (length < count &&
-               !may_be_spilled(static_cast<std::uint32_t>((at + length) / block_bytes))) {
-            length += in_block(at + length, count - length);
-        }
-        return run{.at = data_at + at, .size = length};
+        return done;
     }
 
     /// Writes a part of a block to its copy in the journal.
     [[nodiscard]] result<void> spill(address to, std::span<const std::byte> part) {
-        const auto block = static_cast<std::uint32_t>(to / block_bytes);
-        const auto slot = find(block);
-        if (!slot) {
-            return failure(slot.error());
+        auto table = directory(number_);
+        auto done = table.find(block_of(to));
+        if (!done) {
+            return done;
         }
-        if (*slot != directory_type::none) {
-            return inner_.write(slot_at(sequence_ + 1, *slot) + to % block_bytes, part);
+        const bool is_new = table.slot() == table.none;
+        const auto offset = static_cast<std::size_t>(to % block_bytes);
+        const address copy = slot_at(number_, is_new ? spilled_ : table.slot());
+        if (!is_new) {
+            return inner_.write(copy + offset, part);
         }
         if (spilled_ == base::slots) {
             failed_ = errc::over_journal;
             return failure(failed_);
         }
-        if (const auto copied = copy_block(to, part); !copied) {
-            return copied;
+        std::array<std::byte, block_bytes> buffer;
+        if (part.size() != block_bytes) {
+            done = inner_.read(data_at + to - offset, buffer);
+            if (!done) {
+                return done;
+            }
+            std::memcpy(buffer.data() + offset, part.data(), part.size());
+            part = buffer;
         }
-        if (const auto listed = directory(sequence_ + 1).insert(block, spilled_); !listed) {
-            // It may be listed, and something else must not get its place.
-            failed_ = listed.error();
-            return listed;
+        done = inner_.write(copy, part);
+        if (!done) {
+            return done;
         }
-        const std::size_t bit = block % Shape::filter_bits;
+        const std::size_t bit = block_of(to) % Shape::filter_bits;
         filter_[bit / 8] |= static_cast<std::byte>(1U << bit % 8);
-        ++spilled_;
-        return {};
+        // Even if that fails it may be listed, and nothing else must get its place.
+        done = table.insert(spilled_++);
+        if (!done) {
+            failed_ = done.error();
+        }
+        return done;
     }
     void forget_spilled() noexcept {
         filter_.fill(std::byte{0});
         spilled_ = 0;
     }
 
-    /// Of the last commit; 0 if there is no image.
-    std::uint64_t sequence_ = 0;
-    /// Blocks written since.
+    /// Of the transaction at hand; 0 if there is no image.
+    std::uint64_t number_ = 0;
+    /// Blocks that it has written.
     std::uint32_t spilled_ = 0;
     /// Why nothing can be written until a rollback.
     errc failed_{};
 
 private:
-    [[nodiscard]] bool may_be_spilled(std::uint32_t block) const noexcept {
-        const std::size_t bit = block % Shape::filter_bits;
+    [[nodiscard]] static std::uint32_t block_of(address at) noexcept {
+        return static_cast<std::uint32_t>(at / block_bytes);
+    }
+    [[nodiscard]] bool may_be_spilled(address at) const noexcept {
+        const std::size_t bit = block_of(at) % Shape::filter_bits;
         return (std::to_integer<unsigned>(filter_[bit / 8]) >> bit % 8 & 1) != 0;
-    }
-    [[nodiscard]] result<std::uint32_t> find(std::uint32_t block) {
-        return spilled_ != 0 && may_be_spilled(block) ? directory(sequence_ + 1).find(block)
-                                                      : directory_type::none;
-    }
-
-    /// Makes a copy of the block of `to`, with `part` changed.
-    [[nodiscard]] result<void> copy_block(address to, std::span<const std::byte> part) {
-        const address copy = slot_at(sequence_ + 1, spilled_);
-        if (part.size() == block_bytes) {
-            return inner_.write(copy, part);
-        }
-        std::array<std::byte, block_bytes> buffer;
-        const auto offset = static_cast<std::size_t>(to % block_bytes);
-        if (const auto read = inner_.read(data_at + to - offset, buffer); !read) {
-            return read;
-        }
-        std::memcpy(buffer.data() + offset, part.data(), part.size());
-        return inner_.write(copy, buffer);
     }
 
     /// A bit for each block, or for several: whether it was written.
@@ -13279,102 +13191,100 @@ public:
     using base::unit;
 
 protected:
+    using pieces = record_pieces<unit, head_bytes>;
     using base::failed_;
     using base::inner_;
-    using base::sequence_;
+    using base::number_;
     using base::spilled_;
 
     /// Notes down what is to be committed.
     [[nodiscard]] result<void> note(commit_list& list, address to, std::span<const std::byte> in) {
         if (list.is_full()) {
-            if (const auto written = write_chunk(list, nullptr, {}); !written) {
-                failed_ = written.error();
+            if (const auto written = overflow(list); !written) {
                 return written;
             }
-            list.overflowed = true;
-            list.count = 0;
-            list.bytes = 0;
         }
         list.add(to, in);
         return {};
     }
 
-    [[nodiscard]] result<void> write_record(commit_list& list, superblock head,
-                                            std::span<const root_entry> roots) {
-        head.sequence = sequence_ + 1;
+    /// Makes what was noted down, and what was written early, durable as one commit.
+    [[nodiscard]] result<void> write_record(commit_list& list) {
+        superblock& head = *list.head;
+        head.sequence = number_;
         head.spilled = spilled_;
+        head.spilled_crc = 0;
+        result<void> done;
         if (spilled_ != 0) {
-            const auto crc = this->spilled_crc(head.sequence);
-            if (!crc) {
-                return failure(crc.error());
-            }
-            head.spilled_crc = *crc;
+            done = this->sum_or_apply_spilled(number_, &head.spilled_crc);
         }
-        if (list.overflowed && list.count != 0) {
-            if (const auto written = write_chunk(list, nullptr, {}); !written) {
-                return written;
-            }
-            list.count = 0;
-            list.bytes = 0;
+        if (done && list.overflowed && !list.is_empty()) {
+            done = overflow(list);
         }
-        const auto written = write_chunk(list, &head, roots);
-        const auto synced = written ? inner_.sync() : written;
-        in_doubt_ = !synced && synced.error() != errc::over_journal;
-        return synced;
+        if (done) {
+            done = write_chunk(list, true);
+            done = done ? inner_.sync() : done;
+            in_doubt_ = !done && done.error() != errc::over_journal;
+        }
+        return done;
     }
 
     /// Writes to where it belongs what has just been committed: later changes last.
-    [[nodiscard]] result<void> bring_home(const commit_list& list, std::uint32_t spilled) {
+    [[nodiscard]] result<void> bring_home(const commit_list& list) {
         if (list.overflowed) {
-            return this->apply(sequence_);
+            return this->apply(base::head_at(number_));
         }
-        if (spilled != 0) {
-            if (const auto done = this->apply_spilled(sequence_); !done) {
-                return done;
-            }
+        result<void> done;
+        if (spilled_ != 0) {
+            done = this->sum_or_apply_spilled(number_, nullptr);
         }
-        for (std::size_t n = 0; n < list.count;) {
-            list_run side_by_side(list, n);
-            const auto to = data_at + static_cast<address>(list.entries[n].at);
-            if (const auto done = write_pieces(inner_, to, side_by_side.size(), side_by_side);
-                !done) {
-                return done;
-            }
+        for (std::uint32_t n = 0; done && n < list.chunk.entries;) {
+            pieces side_by_side(list, n);
+            const auto to = data_at + static_cast<address>(list.room[n].at);
+            done = write_pieces(inner_, to, side_by_side.size(), side_by_side);
             n = side_by_side.end();
         }
-        return {};
+        return done;
+    }
+
+    /// Appends what is noted down to the log, and puts the superblock before it.
+    [[nodiscard]] result<void> write_chunk(commit_list& list, bool with_head) {
+        address bytes = 0;
+        if (!list.is_empty()) {
+            bytes = chunk_head<unit>(list.chunk.entries) + static_cast<address>(list.chunk.bytes);
+        }
+        address at = base::head_at(number_) + head_bytes + list.log_bytes;
+        list.log_bytes += bytes;
+        if (list.log_bytes > base::log_room(spilled_) - head_bytes) {
+            return failure(errc::over_journal);
+        }
+        pieces record(list);
+        for (auto piece = record(); !piece.empty(); piece = record()) {
+            list.log_crc = crc32c(piece, list.log_crc);
+        }
+        record.rewind(with_head);
+        if (with_head) {
+            list.head->log_bytes = list.log_bytes;
+            list.head->log_crc = list.log_crc;
+            list.head->seal(list.roots);
+            at = base::head_at(number_);
+            bytes += head_bytes;
+        }
+        return write_pieces(inner_, at, bytes, record);
     }
 
     /// A commit failed that may be complete on the storage.
     bool in_doubt_ = false;
 
 private:
-    /// Appends what is noted down to the log, and the superblock before it if there is one.
-    [[nodiscard]] result<void> write_chunk(commit_list& list, superblock* head,
-                                           std::span<const root_entry> roots) {
-        using pieces = record_pieces<unit, head_bytes>;
-        const std::uint64_t bytes = list.count == 0 ? 0 : chunk_head<unit>(list.count) + list.bytes;
-        const std::uint64_t log = align_up<std::uint64_t>(bytes, unit);
-        if (head_bytes + list.log_bytes + log > base::log_room(spilled_)) {
-            return failure(errc::over_journal);
+    /// Moves what is noted down to the log.
+    [[nodiscard]] result<void> overflow(commit_list& list) {
+        const auto written = write_chunk(list, false);
+        if (!written) {
+            failed_ = written.error();
         }
-        pieces chunk(nullptr, {}, list);
-        for (auto piece = chunk(); !piece.empty(); piece = chunk()) {
-            list.log_crc = crc32c(piece, list.log_crc);
-        }
-        // Within a half, so it fits an address.
-        const auto before = static_cast<address>(list.log_bytes);
-        const address at =
-            base::head_at(sequence_ + 1) + (head != nullptr ? 0 : head_bytes + before);
-        list.log_bytes += log;
-        if (head != nullptr) {
-            head->log_bytes = list.log_bytes;
-            head->log_crc = list.log_crc;
-            *head = head->sealed(roots);
-        }
-        pieces record(head, roots, list);
-        return write_pieces(
-            inner_, at, static_cast<address>(bytes + (head != nullptr ? head_bytes : 0)), record);
+        list.overflow();
+        return written;
     }
 };
 
@@ -13404,7 +13314,7 @@ class journal_storage : public detail::journal_commits<Storage, Shape> {
     using base::failed_;
     using base::in_doubt_;
     using base::inner_;
-    using base::sequence_;
+    using base::number_;
     using base::spilled_;
 
 public:
@@ -13418,28 +13328,16 @@ public:
 
     /// What was written last, committed or not. Errors: out_of_range, the storage's.
     [[nodiscard]] result<void> read(address from, std::span<std::byte> out) {
-        if (const auto ready = check(from, out.size()); !ready) {
-            return ready;
-        }
-        while (!out.empty()) {
-            const auto here = this->next_run(from, out.size());
-            if (!here) {
-                return failure(here.error());
-            }
-            if (const auto done = inner_.read(here->at, out.first(here->size)); !done) {
-                return done;
-            }
-            from += here->size;
-            out = out.subspan(here->size);
-        }
-        return {};
+        const auto ready = check(from, out.size());
+        return ready ? this->fetch(from, out) : ready;
     }
 
     /// Into the journal. During a commit `in` must stay as it is until the commit is complete.
     /// Errors: out_of_range; over_journal, and from then on until a rollback; the storage's.
     [[nodiscard]] result<void> write(address to, std::span<const std::byte> in) {
-        if (const auto ready = check(to, in.size()); !ready) {
-            return ready;
+        auto done = check(to, in.size());
+        if (!done) {
+            return done;
         }
         if (direct_) {
             return inner_.write(data_at + to, in);
@@ -13447,18 +13345,16 @@ public:
         if (failed_ != errc{}) {
             return failure(failed_);
         }
-        while (!in.empty()) {
-            const auto part =
-                in.first(list_ != nullptr ? in.size() : base::in_block(to, in.size()));
-            const auto done =
-                list_ != nullptr ? this->note(*list_, to, part) : this->spill(to, part);
-            if (!done) {
-                return done;
-            }
+        if (list_ != nullptr) {
+            return in.empty() ? done : this->note(*list_, to, in);
+        }
+        while (done && !in.empty()) {
+            const auto part = in.first(base::in_block(to, in.size()));
+            done = this->spill(to, part);
             to += part.size();
             in = in.subspan(part.size());
         }
-        return {};
+        return done;
     }
     /// The pieces that `next()` returns, one after the other. As `write`.
     [[nodiscard]] result<void> write_gathered(address to, address, auto& next) {
@@ -13481,100 +13377,96 @@ public:
         forget_all();
         at_home_ = true;
         direct_ = true;
-        sequence_ = 1;
         return this->wipe();
     }
-    /// Makes it one that does, after what was written since. Errors: the storage's.
-    [[nodiscard]] result<void> end_format(superblock head, std::span<const root_entry> roots) {
-        if (const auto saved = inner_.sync(); !saved) {
-            return saved;
+    /// Makes it one that does, after what was written since. `head` becomes what was written last.
+    /// Errors: the storage's.
+    [[nodiscard]] result<void> end_format(superblock& head, std::span<const root_entry> roots) {
+        auto done = inner_.sync();
+        for (number_ = 0; done && number_ != 2; ++number_) {
+            detail::commit_list nothing{.room = {}, .head = &head, .roots = roots};
+            head.sequence = number_;
+            done = this->write_chunk(nothing, true);
         }
-        for (std::uint64_t number = 0; number < 2; ++number) {
-            head.sequence = number;
-            if (const auto done = this->write_head(head, roots); !done) {
-                return done;
-            }
-        }
-        const auto synced = inner_.sync();
-        direct_ = !synced;
+        done = done ? inner_.sync() : done;
+        direct_ = !done;
         settled_ = true;
-        return synced;
+        return done;
     }
 
     /// Takes up the newest commit, brings home what it wrote, and forgets what was begun after it.
-    /// May be cut short at any point and repeated. Errors: those of `superblock::accepts` for
-    /// `mine`; corrupt; the storage's.
-    [[nodiscard]] result<superblock> recover(const superblock& mine, std::span<root_entry> roots) {
+    /// May be cut short at any point and repeated. Returns the bytes of virtual memory that it was
+    /// a commit of. Errors: those of `superblock::accepts` for `mine`; corrupt; the storage's.
+    [[nodiscard]] result<address> recover(const superblock& mine, std::span<root_entry> roots) {
         forget_all();
         at_home_ = true;
-        sequence_ = 0;
-        const auto newest = this->take_up(mine, roots);
-        if (newest) {
-            direct_ = false;
-            sequence_ = newest->sequence;
-            settled_ = newest->log_bytes == 0 && newest->spilled == 0;
+        number_ = 0;
+        std::array<detail::raw_object<superblock>, 2> heads;
+        const superblock* newest = nullptr;
+        const superblock* other = nullptr;
+        auto done = this->choose(mine, roots, heads, newest, other);
+        if (done && other != nullptr && other->sequence + 1 == newest->sequence) {
+            // What it wrote at home may have been lost together with the sync of the newest.
+            done = this->apply(*other);
         }
-        return newest;
+        done = done ? this->apply(*newest) : done;
+        done = done ? inner_.sync() : done;
+        if (done) {
+            number_ = newest->sequence + 1;
+            // What is in its place may become whole when the directory is tidied up.
+            in_doubt_ = other == nullptr;
+            done = forget_transaction(true, *newest, roots);
+        }
+        if (!done) {
+            number_ = 0;
+            return failure(done.error());
+        }
+        direct_ = false;
+        settled_ = newest->log_bytes == 0 && newest->spilled == 0;
+        return static_cast<address>(newest->size);
     }
 
     // --- transactions ---
 
     /// Until the commit ends, what is written is noted down in `list`.
     void begin_commit(detail::commit_list& list) noexcept { list_ = &list; }
-    /// Makes everything written since the last commit durable, with `head` and `roots`, in one
-    /// sync; does nothing if there is nothing new. Errors: over_journal, the storage's; then
-    /// `rollback` is next. That what is committed cannot be brought home is not an error: that is
-    /// tried again at the next access.
-    [[nodiscard]] result<void> end_commit(superblock head, std::span<const root_entry> roots,
-                                          bool roots_changed) {
+    /// Makes everything written since the last commit durable, with the roots, in one sync; does
+    /// nothing if there is nothing new. Errors: over_journal, the storage's; then `rollback` is
+    /// next. That what is committed cannot be brought home is not an error: that is tried again at
+    /// the next access.
+    [[nodiscard]] result<void> end_commit(bool roots_changed) {
         detail::commit_list& list = *std::exchange(list_, nullptr);
         if (failed_ != errc{}) {
             return failure(failed_);
         }
-        if (list.count == 0 && !list.overflowed && spilled_ == 0 && !roots_changed) {
+        const bool nothing = list.is_empty() && !list.overflowed && spilled_ == 0;
+        if (nothing && !roots_changed) {
             return {};
         }
-        const auto committed = this->write_record(list, head, roots);
+        const auto committed = this->write_record(list);
         if (!committed) {
             failed_ = committed.error();
             return committed;
         }
-        const std::uint32_t spilled = spilled_;
+        settled_ = nothing;
+        at_home_ = this->bring_home(list).has_value();
+        ++number_;
         this->forget_spilled();
-        ++sequence_;
-        settled_ = list.count == 0 && !list.overflowed && spilled == 0;
-        at_home_ = this->bring_home(list, spilled).has_value();
         return {};
     }
     /// What was noted down so far is not to be committed.
     void abandon_commit() noexcept {
         list_ = nullptr;
-        failed_ = failed_ == errc{} ? errc::rolled_back : failed_;
+        doom(errc::rolled_back);
     }
 
     /// Forgets everything written since the last commit, whose roots become `roots`. Errors: the
     /// storage's; then nothing can be written until another try succeeds.
     [[nodiscard]] result<void> rollback(std::span<root_entry> roots) {
-        list_ = nullptr;
-        failed_ = failed_ == errc{} ? errc::rolled_back : failed_;
-        if (in_doubt_) {
-            // It may be complete on the storage, and must not come back.
-            const auto done = this->wipe_head(sequence_ + 1);
-            if (!done) {
-                return done;
-            }
-            in_doubt_ = false;
-        }
-        if (spilled_ != 0) {
-            if (const auto done = directory(sequence_ + 1).forget(); !done) {
-                return done;
-            }
-        }
-        if (const auto read = this->roots_of(sequence_, roots); !read) {
-            return read;
-        }
-        forget_all();
-        return {};
+        abandon_commit();
+        detail::raw_object<superblock> head;
+        const auto read = this->read_head(last_at(), head);
+        return read ? forget_transaction(spilled_ != 0, head.get(), roots) : read;
     }
     /// Fails every write until a rollback.
     void doom(errc code) noexcept { failed_ = failed_ == errc{} ? code : failed_; }
@@ -13585,34 +13477,58 @@ public:
     /// while nobody uses it does no harm: an empty commit after the last one makes what that wrote
     /// durable at home. Errors: the storage's. One sync, or none.
     [[nodiscard]] result<void> close() {
-        if (direct_ || settled_ || in_doubt_ || sequence_ == 0) {
+        if (direct_ || settled_ || in_doubt_ || number_ == 0) {
             return {};
         }
+        detail::raw_object<superblock> head;
+        std::array<root_entry, Shape::roots == 0 ? 1 : Shape::roots> buffer;
+        const auto roots = std::span(buffer).first(Shape::roots);
         auto done = at_home();
-        done = done ? this->repeat_head(sequence_) : done;
-        done = done ? inner_.sync() : done;
+        done = done ? this->read_head(last_at(), head) : done;
+        done = done ? detail::read_roots(inner_, last_at(), head.get(), roots) : done;
         if (done) {
-            ++sequence_;
-            settled_ = true;
+            forget_all();
+            detail::commit_list nothing{.room = {}, .head = &head.get(), .roots = roots};
+            begin_commit(nothing);
+            done = end_commit(true);
         }
         return done;
     }
 
 private:
     [[nodiscard]] result<void> check(address at, std::size_t count) {
-        if (const auto fits = detail::check_range(size(), at, count); !fits) {
-            return fits;
-        }
-        return at_home_ ? result<void>() : at_home();
+        const auto fits = detail::check_range(size(), at, count);
+        return fits ? at_home() : fits;
     }
     /// Repeats what the last commit left undone.
     [[nodiscard]] result<void> at_home() {
-        if (!at_home_) {
-            const auto applied = this->apply(sequence_);
-            at_home_ = applied.has_value();
-            return applied;
+        if (at_home_) {
+            return {};
         }
-        return {};
+        const auto applied = this->apply(last_at());
+        at_home_ = applied.has_value();
+        return applied;
+    }
+
+    /// Where the superblock of the last commit is.
+    [[nodiscard]] address last_at() const noexcept { return base::head_at(number_ + 1); }
+    /// Makes sure that nothing is left of what was begun after a commit, and reads its roots.
+    [[nodiscard]] result<void> forget_transaction(bool has_spilled, const superblock& last,
+                                                  std::span<root_entry> roots) {
+        result<void> done;
+        if (in_doubt_) {
+            // It may be complete on the storage, and must not come back.
+            done = this->wipe_head(base::head_at(number_));
+            in_doubt_ = !done;
+        }
+        if (done && has_spilled) {
+            done = directory(number_).forget();
+        }
+        done = done ? detail::read_roots(inner_, last_at(), last, roots) : done;
+        if (done) {
+            forget_all();
+        }
+        return done;
     }
 
     void forget_all() noexcept {
@@ -13821,15 +13737,15 @@ private:
         if (const auto settled = self().allocator_.settle(self().medium()); !settled) {
             return settled;
         }
+        superblock head = self().description(self().size());
         commit_buffer<list_size> buffer;
-        commit_list list = buffer.list();
+        commit_list list = buffer.list(head, self().roots_.entries());
         journal.begin_commit(list);
         if (const auto written = self().residency_.write_out(); !written) {
             journal.abandon_commit();
             return written;
         }
-        const auto committed = journal.end_commit(self().description(self().size()),
-                                                  self().roots_.entries(), self().roots_.changed());
+        const auto committed = journal.end_commit(self().roots_.changed());
         if (committed) {
             self().roots_.set_changed(false);
         }
@@ -13868,6 +13784,7 @@ namespace vmem::detail {
 template <class Heap, class Allocator, class Residency, std::size_t Roots, class Copies>
 class heap_image : protected Copies {
 protected:
+    /// Out of line: there are several callers, and none of them is in a hurry.
     [[nodiscard]] superblock description(address size) const noexcept {
         superblock block;
         block.page_size = static_cast<std::uint32_t>(Residency::reserved);
@@ -13913,8 +13830,7 @@ protected:
         if (!found) {
             return failure(found.error());
         }
-        if (const auto started = self().residency_.start(static_cast<address>(found->size));
-            !started) {
+        if (const auto started = self().residency_.start(*found); !started) {
             return started;
         }
         if constexpr (object_residency<Residency>) {
@@ -13930,7 +13846,7 @@ protected:
         if (!found) {
             return failure(found.error());
         }
-        auto restored = self().residency_.begin_restore(static_cast<address>(found->size));
+        auto restored = self().residency_.begin_restore(*found);
         if (restored) {
             restored = open_allocator();
         }
@@ -14124,13 +14040,21 @@ protected:
 
     /// An image that is half made must not be taken for the one that was there before.
     [[nodiscard]] result<void> begin_image() {
-        return wipe_copies(self().storage(), layout::second);
+        if constexpr (Roots != 0) {
+            return wipe_copies(self().storage(), layout::second);
+        } else {
+            // Both say the same: neither is the older one.
+            auto wiped = wipe_copy(self().storage(), 0);
+            wiped = wiped ? wipe_copy(self().storage(), layout::second) : wiped;
+            return wiped ? self().storage().sync() : wiped;
+        }
     }
     [[nodiscard]] result<void> end_image(superblock&& block, std::span<const root_entry> roots) {
         if (const auto saved = self().residency_.sync(); !saved) {
             return saved;
         }
-        for (block.sequence = 0; block.sequence < 2; ++block.sequence) {
+        for (unsigned number = 0; number != 2; ++number) {
+            block.sequence = number;
             if (const auto written = write_copy(block, roots); !written) {
                 return written;
             }
@@ -14138,28 +14062,28 @@ protected:
         note(1);
         return self().storage().sync();
     }
-    /// The newest superblock that this composition can take up, and its roots.
-    [[nodiscard]] result<superblock> read_image(const superblock& mine,
-                                                std::span<root_entry> roots) {
-        const auto found = read_copies(self().storage(), layout::second, roots);
-        if (!found) {
-            return failure(found.error());
+    /// Takes up the newest image that this composition can, with its roots: bytes of virtual
+    /// memory.
+    [[nodiscard]] result<address> read_image(const superblock& mine, std::span<root_entry> roots) {
+        superblock_copies found;
+        auto done = read_copies(self().storage(), layout::second, roots, found);
+        if (done && !found.any()) {
+            done = failure(found.why);
         }
-        if (!found->valid[0] && !found->valid[1]) {
-            return failure(found->why);
+        if (!done) {
+            return failure(done.error());
         }
-        const superblock& newest = found->copies[found->newest()];
-        if (const auto fits = mine.accepts(newest); !fits) {
-            return failure(fits.error());
-        }
+        const superblock& newest = found.newest();
+        done = mine.accepts(newest);
         if constexpr (Roots != 0) {
             const address at = newest.sequence % 2 == 0 ? 0 : layout::second;
-            if (const auto read = read_roots(self().storage(), at, newest, roots); !read) {
-                return failure(read.error());
-            }
+            done = done ? read_roots(self().storage(), at, newest, roots) : done;
+        }
+        if (!done) {
+            return failure(done.error());
         }
         note(newest.sequence);
-        return newest;
+        return static_cast<address>(newest.size);
     }
     /// Replaces the older copy, after all that the roots speak of is durable. Two syncs have to be
     /// there: one was before this.
@@ -14192,8 +14116,9 @@ private:
         if constexpr (layout::copy_bytes == sizeof(superblock)) {
             return self().storage().write(at, std::as_bytes(std::span(&block, 1)));
         } else {
-            const commit_list no_log;
-            record_pieces<access_unit<Storage>, layout::copy_bytes> record(&block, roots, no_log);
+            const commit_list no_log{.room = {}, .head = &block, .roots = roots};
+            record_pieces<access_unit<Storage>, layout::copy_bytes> record(no_log);
+            record.rewind(true);
             return write_pieces(self().storage(), at, layout::copy_bytes, record);
         }
     }
@@ -14221,13 +14146,43 @@ protected:
         const auto saved = self().residency_.write_out();
         return saved ? self().residency_.storage().end_format(block, roots) : saved;
     }
-    [[nodiscard]] result<superblock> read_image(const superblock& mine,
-                                                std::span<root_entry> roots) {
+    [[nodiscard]] result<address> read_image(const superblock& mine, std::span<root_entry> roots) {
         return self().residency_.storage().recover(mine, roots);
     }
 
 private:
     [[nodiscard]] Heap& self() noexcept { return static_cast<Heap&>(*this); }
+};
+
+} // namespace vmem::detail
+
+// ========================================================================================
+// vmem/detail/slot_or_error.hpp
+#define VMEM_DETAIL_SLOT_OR_ERROR_HPP
+
+namespace vmem::detail {
+
+/// A slot, a place, or why there is none: `result<std::size_t>` of small numbers, in one word,
+/// which a processor returns in a register.
+class [[nodiscard]] slot_or_error {
+public:
+    // NOLINTBEGIN(google-explicit-constructor): as those of `result`
+    /// Precondition: `slot` is at most half of what a word can be.
+    constexpr slot_or_error(std::size_t slot) noexcept : word_(slot) {}
+    constexpr slot_or_error(const failure& failed) noexcept
+        : word_(~static_cast<std::size_t>(result<void>(failed).error())) {}
+    // NOLINTEND(google-explicit-constructor)
+
+    [[nodiscard]] constexpr explicit operator bool() const noexcept {
+        return word_ <= (std::numeric_limits<std::size_t>::max)() / 2;
+    }
+    /// Precondition: there is one.
+    [[nodiscard]] constexpr std::size_t operator*() const noexcept { return word_; }
+    /// Precondition: there is none.
+    [[nodiscard]] constexpr errc error() const noexcept { return static_cast<errc>(~word_); }
+
+private:
+    std::size_t word_;
 };
 
 } // namespace vmem::detail
@@ -14257,8 +14212,11 @@ public:
         __atomic_signal_fence(__ATOMIC_SEQ_CST);
         depth_ = depth_ - 1;
         // In this order: an interrupt in between finds no section, and need not queue anything.
-        while (depth_ == 0 && queued_ != nullptr) [[unlikely]] {
+        while (depth_ == 0) {
             const action wanted = queued_;
+            if (wanted == nullptr) [[likely]] {
+                return;
+            }
             queued_ = nullptr;
             wanted();
         }
@@ -14280,7 +14238,7 @@ public:
     [[nodiscard]] explicit critical_guard(critical_section& section) noexcept : section_(section) {
         section_.enter();
     }
-    ~critical_guard() { section_.leave(); }
+    [[gnu::always_inline]] ~critical_guard() { section_.leave(); }
     critical_guard(const critical_guard&) = delete;
     critical_guard& operator=(const critical_guard&) = delete;
 
@@ -14312,6 +14270,40 @@ struct object_count<T[], Heap> {
     smallest_uint<(Heap::residency_type::arena_bytes - 1) / sizeof(T)> value;
 };
 
+/// What a heap gives a `unique_vptr` to own.
+struct owned_object {
+    address at;
+    /// Elements.
+    std::size_t count;
+    std::size_t slot;
+};
+
+/// What a `unique_vptr` is, whatever it owns: an address, and the slot in which that was resident
+/// last.
+template <class Heap>
+class object_handle {
+protected:
+    using residency = typename Heap::residency_type;
+    using slot_type = smallest_uint<residency::frame_count>;
+
+    constexpr object_handle() noexcept = default;
+    constexpr object_handle(address at, std::size_t slot) noexcept
+        : at_(static_cast<typename Heap::address_type>(at)), slot_(static_cast<slot_type>(slot)) {}
+
+    /// Pins `count` bytes of all `size`, from `first` on, and returns the slot.
+    [[nodiscard, gnu::noinline]] slot_or_error
+    fetched(Heap& heap, std::size_t size, std::size_t first, std::size_t count, access how) const {
+        const auto slot = heap.pin_object(at_, size, {.offset = first, .size = count}, how);
+        if (slot) {
+            slot_ = static_cast<slot_type>(*slot);
+        }
+        return slot;
+    }
+
+    typename Heap::address_type at_ = 0;
+    mutable slot_type slot_ = residency::frame_count;
+};
+
 } // namespace detail
 
 /// Owns a `T`, or with `T[]` an array, in the memory of a heap with `resident_objects`; made by
@@ -14322,7 +14314,11 @@ struct object_count<T[], Heap> {
 /// An object that is not resident is loaded by the first access: at most `worst_case_access`.
 /// Without a heap of the type alive, each access is a fault, no_heap.
 template <class T, class Heap>
-class unique_vptr {
+class unique_vptr : detail::object_handle<Heap> {
+    using base = detail::object_handle<Heap>;
+    using base::at_;
+    using base::slot_;
+
 public:
     using element_type = std::remove_extent_t<T>;
     using pointer = vptr<element_type, Heap>;
@@ -14333,10 +14329,10 @@ public:
     constexpr unique_vptr() noexcept = default;
     constexpr unique_vptr(std::nullptr_t) noexcept {}
     /// For the heap.
-    constexpr unique_vptr(pointer p, std::size_t count, std::size_t slot) noexcept
-        : at_(p.to_address()), slot_(static_cast<slot_type>(slot)), count_(count) {}
+    constexpr explicit unique_vptr(const detail::owned_object& owned) noexcept
+        : base(owned.at, owned.slot), count_(owned.count) {}
     constexpr unique_vptr(unique_vptr&& other) noexcept
-        : at_(std::exchange(other.at_, 0)), slot_(other.slot_), count_(other.count_) {}
+        : base(std::exchange(other.at_, 0), other.slot_), count_(other.count_) {}
     constexpr unique_vptr& operator=(unique_vptr&& other) noexcept {
         unique_vptr taken(std::move(other));
         swap(*this, taken);
@@ -14346,8 +14342,8 @@ public:
     /// storage.
     // NOLINTNEXTLINE(bugprone-exception-escape): whoever lets faults throw ends the program here
     constexpr ~unique_vptr() {
-        if (at_ != 0 && Heap::alive()) {
-            static_cast<void>(reset());
+        if (at_ != 0) {
+            end();
         }
     }
     friend constexpr void swap(unique_vptr& a, unique_vptr& b) noexcept {
@@ -14438,11 +14434,11 @@ public:
         if (at_ == 0) {
             return {};
         }
-        Heap& heap = Heap::current();
-        if (heap.state_of(at_).pinned) {
-            return failure(errc::pinned);
-        }
-        if constexpr (!std::is_trivially_destructible_v<element_type>) {
+        constexpr bool is_trivial = std::is_trivially_destructible_v<element_type>;
+        if constexpr (!is_trivial) {
+            if (Heap::current().state_of(at_).pinned) {
+                return failure(errc::pinned);
+            }
             const auto held = read();
             if (!held) {
                 return failure(held.error());
@@ -14454,18 +14450,24 @@ public:
                 copy.get().~element_type();
             }
         }
-        const pointer p = release();
-        const auto freed = heap.deallocate(p);
-        if (!freed && std::is_trivially_destructible_v<element_type>) {
-            at_ = p.to_address();
+        Heap& heap = Heap::current();
+        if constexpr (is_trivial) {
+            const auto freed = heap.end_object(at_, count_.get() * sizeof(element_type));
+            if (freed) {
+                at_ = 0;
+            }
+            return freed;
+        } else {
+            return heap.end_object(std::exchange(at_, 0), count_.get() * sizeof(element_type));
         }
-        return freed;
     }
 
 private:
-    using residency = typename Heap::residency_type;
-    using slot_type = detail::smallest_uint<residency::frame_count>;
-
+    void end() {
+        if (Heap::alive()) {
+            static_cast<void>(reset());
+        }
+    }
     template <class U>
     [[nodiscard]] result<pin<U, Heap>> part(std::size_t first, std::size_t count) const {
         if (first > count_.get() || count > count_.get() - first) {
@@ -14476,25 +14478,23 @@ private:
     template <class U>
     [[nodiscard, gnu::always_inline]] result<pin<U, Heap>> pinned(std::size_t first,
                                                                   std::size_t count) const {
-        if constexpr (std::is_const_v<U>) {
-            if (std::byte* const known = Heap::current().pin_known(slot_, at_)) [[likely]] {
-                return pin<U, Heap>(pinned_bytes{
-                    .data = known + first * sizeof(U), .size = count * sizeof(U), .slot = slot_});
+        constexpr access how = std::is_const_v<U> ? access::read : access::write;
+        const std::size_t offset = first * sizeof(U);
+        const std::size_t size = count * sizeof(U);
+        Heap& heap = Heap::current();
+        std::size_t slot = slot_;
+        std::byte* data = how == access::read ? heap.pin_known(slot, at_) : nullptr;
+        if (data == nullptr) [[unlikely]] {
+            const auto pinned = this->fetched(heap, count_.get() * sizeof(U), offset, size, how);
+            if (!pinned) {
+                return failure(pinned.error());
             }
+            slot = static_cast<typename base::slot_type>(*pinned);
+            data = heap.residency().raw(slot);
         }
-        return fetched<U>(first, count);
-    }
-    template <class U>
-    [[nodiscard, gnu::noinline]] result<pin<U, Heap>> fetched(std::size_t first,
-                                                              std::size_t count) const {
-        const auto held = Heap::current().pin_object(
-            at_, count_.get() * sizeof(U), {.offset = first * sizeof(U), .size = count * sizeof(U)},
-            std::is_const_v<U> ? access::read : access::write);
-        if (!held) {
-            return failure(held.error());
-        }
-        slot_ = static_cast<slot_type>(held->slot);
-        return pin<U, Heap>(*held);
+        // In place: to move a pin takes giving one back.
+        return result<pin<U, Heap>>(
+            pinned_bytes{.data = data + offset, .size = size, .slot = slot});
     }
     [[nodiscard]] static result<void> assign(const result<pin<element_type, Heap>>& to,
                                              const element_type& value) {
@@ -14505,8 +14505,6 @@ private:
         return {};
     }
 
-    typename Heap::address_type at_ = 0;
-    mutable slot_type slot_ = residency::frame_count;
     [[no_unique_address]] detail::object_count<T, Heap> count_{0};
 };
 
@@ -14582,11 +14580,11 @@ public:
     /// is a `T`, or that many of them.
     template <class T>
     [[nodiscard]] unique_vptr<T, Heap> adopt(vptr<T, Heap> p) noexcept {
-        return unique_vptr<T, Heap>(p, 1, Residency::frame_count);
+        return adopted<T>(p, 1);
     }
     template <class T>
     [[nodiscard]] unique_vptr<T[], Heap> adopt(vptr<T, Heap> p, std::size_t count) noexcept {
-        return unique_vptr<T[], Heap>(p, count, Residency::frame_count);
+        return adopted<T[]>(p, count);
     }
 
     /// Bytes that a persist would have to save, with a slot for each object that is not saved; at
@@ -14635,22 +14633,31 @@ public:
         const auto guard = self().lock();
         return self().residency_.pin_known(slot, at);
     }
-    [[nodiscard]] result<pinned_bytes> pin_object(typename Residency::address_type at,
-                                                  std::size_t size, object_part part, access how) {
-        const auto guard = self().section();
+    [[nodiscard]] slot_or_error pin_object(typename Residency::address_type at, std::size_t size,
+                                           const object_part& part, access how) {
+        const auto guard = self().lock();
         return self().residency_.pin_object(at, size, part, how);
     }
     [[nodiscard]] result<void> save_object(typename Residency::address_type at) {
-        const auto guard = self().section();
+        const auto guard = self().lock();
         return self().residency_.save_object(at);
     }
     [[nodiscard]] result<void> unload_object(typename Residency::address_type at) {
-        const auto guard = self().section();
+        const auto guard = self().lock();
         return self().residency_.unload_object(at);
     }
     [[nodiscard]] object_state state_of(typename Residency::address_type at) {
-        const auto guard = self().section();
+        const auto guard = self().lock();
         return self().residency_.state_of(at);
+    }
+
+    /// Frees an object of `size` bytes. Errors: not_open, pinned; the allocator's.
+    [[nodiscard]] result<void> end_object(typename Residency::address_type at, std::size_t size) {
+        if (!self().is_open()) {
+            return failure(errc::not_open);
+        }
+        const auto guard = self().section();
+        return release_known(at, size);
     }
 
     // For containers.
@@ -14690,31 +14697,51 @@ protected:
 
     /// Frees a block, and forgets what is resident of it. Errors: pinned; the allocator's.
     [[nodiscard]] result<void> release_object(address block) {
-        auto& residency = self().residency_;
-        if (residency.state_of(static_cast<typename Residency::address_type>(block)).pinned) {
-            return failure(errc::pinned);
+        const auto in_use = [this] { return self().allocator_.stats(self().residency_.medium()); };
+        // Only the allocator knows how large the block is, and nobody else has to unless there are
+        // views of it.
+        if (!self().residency_.has_views()) {
+            return release(block, [] { return std::size_t{0}; });
         }
-        // Only the allocator knows how large the block was.
-        address before = 0;
-        if (residency.has_views()) {
-            const auto stats = self().allocator_.stats(residency.medium());
-            if (!stats) {
-                return failure(stats.error());
-            }
-            before = stats->in_use;
+        const auto before = in_use();
+        if (!before) {
+            return failure(before.error());
         }
-        const auto freed = self().allocator_.deallocate(residency.medium(), block);
-        if (freed) {
-            const auto stats = before != 0 ? self().allocator_.stats(residency.medium())
-                                           : result<nonresident_stats>();
-            residency.forget(block, stats && before != 0 ? before - stats->in_use : 1);
-            residency.note_freed(block);
-        }
-        return freed;
+        return release(block, [&] {
+            const auto after = in_use();
+            return after ? before->in_use - after->in_use : 0;
+        });
     }
 
 private:
     [[nodiscard]] Heap& self() noexcept { return static_cast<Heap&>(*this); }
+
+    template <class T, class Element>
+    [[nodiscard]] static unique_vptr<T, Heap> adopted(vptr<Element, Heap> p,
+                                                      std::size_t count) noexcept {
+        return unique_vptr<T, Heap>(
+            owned_object{.at = p.to_address(), .count = count, .slot = Residency::frame_count});
+    }
+
+    /// Forgets what starts within so many bytes as `size()` says afterwards.
+    template <class Size>
+    [[nodiscard]] result<void> release(address block, Size size) {
+        auto& residency = self().residency_;
+        const auto slot =
+            residency.slot_to_end(static_cast<typename Residency::address_type>(block));
+        if (!slot) {
+            return failure(slot.error());
+        }
+        const auto freed = self().allocator_.deallocate(residency.medium(), block);
+        if (freed) {
+            residency.forget(*slot, block, size());
+            residency.note_freed(block);
+        }
+        return freed;
+    }
+    [[nodiscard]] result<void> release_known(address block, std::size_t size) {
+        return release(block, [size] { return size; });
+    }
 
     static void persist_current() {
         if (Heap::alive()) {
@@ -14730,71 +14757,80 @@ private:
         if (count == 0) {
             return failure(errc::zero_size);
         }
-        if (self().is_open() && count > self().residency_.largest_object() / sizeof(Element)) {
-            return failure(errc::larger_than_arena);
-        }
-        const std::size_t size = count * sizeof(Element);
+        constexpr std::size_t most = (std::numeric_limits<std::size_t>::max)() / sizeof(Element);
+        const std::size_t size = lesser(count, most) * sizeof(Element);
         if (Residency::can_be_unsaved(size)) {
-            return make_pinned<T, Element>(count, construct);
+            return make_pinned<T, Element>(count, size, construct);
         }
         const critical_guard guard(self().residency_.critical());
-        return make_pinned<T, Element>(count, construct);
+        return make_pinned<T, Element>(count, size, construct);
     }
 
     template <class T, class Element, class Construct>
-    [[nodiscard]] result<unique_vptr<T, Heap>> make_pinned(std::size_t count, Construct construct) {
-        const std::size_t size = count * sizeof(Element);
-        const auto room = make_room(size, alignof(Element));
-        if (!room) {
-            return failure(room.error());
+    [[nodiscard]] result<unique_vptr<T, Heap>> make_pinned(std::size_t count, std::size_t size,
+                                                           Construct construct) {
+        const auto slot = make_room(size, alignof(Element));
+        if (!slot) {
+            return failure(slot.error());
         }
-        {
-            unfinished block{self(), *room};
-            construct(reinterpret_cast<Element*>(room->held.data));
-            if (!Residency::can_be_unsaved(size)) {
-                if (const auto saved = self().residency_.save_new(room->held); !saved) {
-                    return failure(saved.error());
-                }
+        auto& residency = self().residency_;
+        unfinished object{self(), *slot};
+        construct(reinterpret_cast<Element*>(residency.raw(*slot)));
+        if (!Residency::can_be_unsaved(size)) {
+            const auto guard = self().lock();
+            if (const auto saved = residency.save_new(*slot); !saved) {
+                return failure(saved.error());
             }
-            block.finished = true;
         }
-        return unique_vptr<T, Heap>(vptr<Element, Heap>::from_address(room->at), count,
-                                    room->held.slot);
+        object.finished = true;
+        const owned_object owned{
+            .at = residency.object_in(*slot).address, .count = count, .slot = *slot};
+        unpin_current<Heap>(*slot);
+        // In place: what is moved from is not worth destroying.
+        return result<unique_vptr<T, Heap>>(owned);
     }
 
-    struct new_object {
-        address at;
-        pinned_bytes held;
-    };
-    /// Unpins a new object; frees it as well if it is not constructed, even because of an
-    /// exception.
+    /// Frees a new object that is not constructed, even because of an exception.
     struct unfinished {
         Heap& heap;
-        const new_object& room;
+        std::size_t slot;
         bool finished = false;
 
         ~unfinished() {
-            const auto guard = heap.section();
-            heap.residency_.unpin(room.held.slot);
             if (!finished) {
-                static_cast<void>(heap.release_object(room.at));
+                heap.abandon(slot);
             }
         }
     };
-
-    [[nodiscard]] result<new_object> make_room(std::size_t size, std::size_t align) {
+    void abandon(std::size_t slot) {
         const auto guard = self().section();
-        const auto block = self().grant_block({.size = size, .align = align, .within = 0});
+        self().residency_.unpin(slot);
+        const auto& object = self().residency_.object_in(slot);
+        static_cast<void>(release_known(object.address, object.size));
+    }
+
+    /// The slot of a new object, pinned.
+    [[nodiscard]] slot_or_error make_room(std::size_t size, std::size_t align) {
+        auto& residency = self().residency_;
+        const auto guard = self().section();
+        if (!self().is_open()) {
+            return failure(errc::not_open);
+        }
+        if (size > residency.largest_object()) {
+            return failure(errc::larger_than_arena);
+        }
+        const auto block = self().allocator_.allocate(residency.medium(),
+                                                      {.size = size, .align = align, .within = 0});
         if (!block) {
             return failure(block.error());
         }
-        const auto held =
-            self().residency_.create(static_cast<typename Residency::address_type>(*block), size);
-        if (!held) {
-            static_cast<void>(release_object(*block));
-            return failure(held.error());
+        note_granted();
+        const auto slot =
+            residency.create(static_cast<typename Residency::address_type>(*block), size);
+        if (!slot) {
+            static_cast<void>(release_known(*block, size));
         }
-        return new_object{.at = *block, .held = *held};
+        return slot;
     }
 };
 
@@ -14849,17 +14885,22 @@ public:
         return *current_;
     }
 
-    // Bytes are copied in place. Copy operations of a class's own may reach for virtual memory
-    // themselves: they work on a copy in RAM, outside the lock.
+    // Operators work on the live heap; that there is none is found out where nothing is resident
+    // either, so that it costs them no more than a branch. Bytes are copied in place. Copy
+    // operations of a class's own may reach for virtual memory themselves: they work on a copy in
+    // RAM, outside the lock.
 
     /// A copy of the `T` at `at`. Resident: O(1), no call.
     template <class T>
-    [[nodiscard, gnu::always_inline]] T load(address_type at) noexcept(nothrow_access) {
+    [[nodiscard, gnu::always_inline]] static T load(address_type at) noexcept(nothrow_access) {
         if constexpr (std::is_trivially_copyable_v<T>) {
-            const auto guard = lock();
-            place where;
-            if (residency_.template find<sizeof(T), alignof(T)>(at, where)) [[likely]] {
-                return *reinterpret_cast<const T*>(residency_.use(where));
+            if (typed_memory* const live = current_; live != nullptr) [[likely]] {
+                const auto guard = live->lock();
+                Residency& residency = live->residency_;
+                place where;
+                if (residency.template find<sizeof(T), alignof(T)>(at, where)) [[likely]] {
+                    return *reinterpret_cast<const T*>(residency.use(where));
+                }
             }
         }
         return load_slowly<T>(at);
@@ -14867,14 +14908,17 @@ public:
 
     /// Replaces the `T` at `at`. Resident: O(1), no call.
     template <class T>
-    [[gnu::always_inline]] void store(address_type at, const T& value) noexcept(nothrow_access) {
+    [[gnu::always_inline]] static void store(address_type at,
+                                             const T& value) noexcept(nothrow_access) {
         if constexpr (std::is_trivially_copyable_v<T>) {
-            const auto guard = lock();
-            place where;
-            if (find_to_change<T>(at, where)) [[likely]] {
-                *reinterpret_cast<T*>(residency_.use(where)) = value;
-                mark_dirty<T>(where);
-                return;
+            if (typed_memory* const live = current_; live != nullptr) [[likely]] {
+                const auto guard = live->lock();
+                place where;
+                if (live->template find_to_change<T>(at, where)) [[likely]] {
+                    *reinterpret_cast<T*>(live->residency_.use(where)) = value;
+                    live->template mark_dirty<T>(where);
+                    return;
+                }
             }
         }
         store_slowly<T>(at, value);
@@ -14882,13 +14926,14 @@ public:
 
     /// Applies `change` to the scalar at `at` in place. `change` must not touch virtual memory.
     template <class T, class Change>
-    [[gnu::always_inline]] void update(address_type at, Change change) noexcept(nothrow_access) {
-        {
-            const auto guard = lock();
+    [[gnu::always_inline]] static void update(address_type at,
+                                              Change change) noexcept(nothrow_access) {
+        if (typed_memory* const live = current_; live != nullptr) [[likely]] {
+            const auto guard = live->lock();
             place where;
-            if (find_to_change<T>(at, where)) [[likely]] {
-                change(*reinterpret_cast<T*>(residency_.use(where)));
-                mark_dirty<T>(where);
+            if (live->template find_to_change<T>(at, where)) [[likely]] {
+                change(*reinterpret_cast<T*>(live->residency_.use(where)));
+                live->template mark_dirty<T>(where);
                 return;
             }
         }
@@ -15029,27 +15074,28 @@ private:
     }
 
     template <class T>
-    [[nodiscard, gnu::noinline, gnu::cold]] T
+    [[nodiscard, gnu::noinline, gnu::cold]] static T
     load_slowly(address_type at) noexcept(nothrow_access) {
         raw_object<T> copy;
-        if (const auto done = read(at, copy.bytes()); !done) {
+        if (const auto done = current().read(at, copy.bytes()); !done) {
             fault(done.error(), at);
         }
         return copy.get();
     }
 
     template <class T>
-    [[gnu::noinline, gnu::cold]] void store_slowly(address_type at,
-                                                   const T& value) noexcept(nothrow_access) {
+    [[gnu::noinline, gnu::cold]] static void store_slowly(address_type at,
+                                                          const T& value) noexcept(nothrow_access) {
+        typed_memory& live = current();
         result<void> done;
         if constexpr (std::is_trivially_copyable_v<T>) {
-            done = write(at, std::as_bytes(std::span{&value, 1}));
+            done = live.write(at, std::as_bytes(std::span{&value, 1}));
         } else {
             raw_object<T> copy;
-            done = read(at, copy.bytes());
+            done = live.read(at, copy.bytes());
             if (done) {
                 copy.get() = value;
-                done = write(at, copy.bytes());
+                done = live.write(at, copy.bytes());
             }
         }
         if (!done) {
@@ -15058,16 +15104,17 @@ private:
     }
 
     template <class T, class Change>
-    [[gnu::noinline, gnu::cold]] void update_slowly(address_type at,
-                                                    Change change) noexcept(nothrow_access) {
+    [[gnu::noinline, gnu::cold]] static void update_slowly(address_type at,
+                                                           Change change) noexcept(nothrow_access) {
+        typed_memory& live = current();
         raw_object<T> copy;
         result<void> done;
         {
-            const auto guard = lock();
-            done = residency_.read(at, copy.bytes());
+            const auto guard = live.lock();
+            done = live.residency_.read(at, copy.bytes());
             if (done) {
                 change(copy.get());
-                done = residency_.write(at, copy.bytes());
+                done = live.residency_.write(at, copy.bytes());
             }
         }
         if (!done) {
@@ -15439,7 +15486,7 @@ private:
         }
     }
 
-    [[nodiscard]] result<address> grant_block(block_request request) {
+    [[nodiscard]] result<address> grant_block(const block_request& request) {
         if (!is_open()) {
             return failure(errc::not_open);
         }
@@ -15450,7 +15497,7 @@ private:
         return granted;
     }
     template <class T>
-    [[nodiscard]] result<vptr<T, heap>> grant(block_request request) {
+    [[nodiscard]] result<vptr<T, heap>> grant(const block_request& request) {
         const auto guard = section();
         const auto granted = grant_block(request);
         if (!granted) {
@@ -15499,7 +15546,8 @@ private:
 
     template <class T, class... Args>
     [[nodiscard]] result<void> construct(vptr<T, heap> p, Args&&... args) {
-        constexpr bool is_small = sizeof(T) <= 4 * sizeof(void*) && sizeof(T) <= whole_limit;
+        constexpr bool is_small = sizeof(T) <= detail::lesser(4 * sizeof(void*), whole_limit) &&
+                                  alignof(T) <= alignof(std::max_align_t);
         if constexpr (is_small && std::is_trivially_copyable_v<T>) {
             const T object(std::forward<Args>(args)...);
             return this->write(p.to_address(), std::as_bytes(std::span(&object, 1)));
@@ -15568,69 +15616,64 @@ public:
     image_pieces(const image_header& header, const Table& table, const Arena& arena) noexcept
         : header_(header), table_(table), arena_(arena) {}
 
+    /// To be called for each slot that holds an object.
+    void add(std::size_t slot) noexcept {
+        held_[slot / 8] = static_cast<std::uint8_t>(held_[slot / 8] | 1U << slot % 8);
+    }
+
     /// The next piece; empty at the end.
     [[nodiscard]] std::span<const std::byte> operator()() noexcept {
         const std::span<const std::byte> piece = next();
-        if (stage_ != stage::end) {
-            crc_ = crc32c(piece, crc_);
-        }
+        crc_ = crc32c(piece, crc_);
         return piece;
     }
 
 private:
-    enum class stage : std::uint8_t { header, held, slots, bytes, crc, end };
+    enum class stage : std::uint8_t { header, held, slots, bytes, end };
 
     [[nodiscard]] std::span<const std::byte> next() noexcept {
         switch (stage_) {
         case stage::header:
-            stage_ = header_.objects != 0 ? stage::held : stage::crc;
+            stage_ = header_.objects != 0 ? stage::held : stage::bytes;
             return std::as_bytes(std::span(&header_, 1));
         case stage::held:
             stage_ = stage::slots;
-            return std::as_bytes(table_.held());
+            return std::as_bytes(std::span(held_));
         case stage::slots:
-            if (const auto slots = next_slots(); !slots.empty()) {
-                return slots;
+            if (const std::size_t count = next_slots(); count != 0) {
+                return std::as_bytes(std::span(&table_[slot_ - count], count));
             }
             stage_ = stage::bytes;
             slot_ = 0;
             [[fallthrough]];
         case stage::bytes:
-            if (const auto bytes = next_bytes(); !bytes.empty()) {
-                return bytes;
+            for (; header_.objects != 0 && slot_ < Table::none; ++slot_, offset_ = 0) {
+                const auto [begin, end] = table_.unsaved(slot_, offset_);
+                if (begin != end) {
+                    offset_ = end;
+                    return {arena_.at(table_[slot_].place) + begin, end - begin};
+                }
             }
-            stage_ = stage::crc;
-            [[fallthrough]];
-        case stage::crc:
             stage_ = stage::end;
-            return std::as_bytes(std::span(&crc_, 1));
+            all_ = crc_;
+            return std::as_bytes(std::span(&all_, 1));
         case stage::end:
             break;
         }
         return {};
     }
 
-    /// As many as lie side by side.
-    [[nodiscard]] std::span<const std::byte> next_slots() noexcept {
-        while (slot_ < Table::none && !table_.is_held(slot_)) {
+    /// As many as lie side by side, and end at `slot_`.
+    [[nodiscard]] std::size_t next_slots() noexcept {
+        while (slot_ < Table::none && !table_.holds(slot_)) {
             ++slot_;
         }
         const std::size_t first = slot_;
-        while (slot_ < Table::none && table_.is_held(slot_)) {
+        // The one at the end is none.
+        while (table_.holds(slot_)) {
             ++slot_;
         }
-        return std::as_bytes(std::span(&table_[first], slot_ - first));
-    }
-
-    [[nodiscard]] std::span<const std::byte> next_bytes() noexcept {
-        for (; slot_ < Table::none; ++slot_, offset_ = 0) {
-            const auto [begin, end] = table_.unsaved(slot_, offset_);
-            if (begin != end) {
-                offset_ = end;
-                return {arena_.at(table_[slot_].place) + begin, end - begin};
-            }
-        }
-        return {};
+        return slot_ - first;
     }
 
     const image_header& header_;
@@ -15638,8 +15681,13 @@ private:
     const Arena& arena_;
     std::size_t slot_ = 0;
     std::size_t offset_ = 0;
+    /// Of the pieces so far.
     std::uint32_t crc_ = 0;
+    /// Of all but itself.
+    std::uint32_t all_ = 0;
     stage stage_ = stage::header;
+    /// A bit for each slot.
+    std::array<std::uint8_t, Table::bit_bytes> held_{};
 };
 
 /// Reads an image from its start on. An error sticks: after the first failure nothing is read.
@@ -15821,7 +15869,7 @@ private:
 namespace vmem::detail {
 
 /// The changed byte range of each of `Frames` pages of `PageSize` bytes: one range a page, that
-/// spans all of its changes.
+/// spans all of its changes. Starts with `clear` of each frame.
 template <std::size_t PageSize, std::size_t Frames>
 class dirty_ranges {
 public:
@@ -15830,37 +15878,45 @@ public:
         std::size_t end;
     };
 
-    constexpr dirty_ranges() noexcept { begin_.fill(PageSize); }
-
-    /// Precondition: `begin + count <= PageSize`.
+    /// Precondition: `count` is not 0 and `begin + count <= PageSize`.
     [[gnu::always_inline]] constexpr void mark(std::size_t frame, std::size_t begin,
                                                std::size_t count) noexcept {
         // Branches, not stores: once a page is dirty from end to end they are all predicted.
         if (begin < begin_[frame]) {
             begin_[frame] = static_cast<offset>(begin);
         }
-        if (begin + count > end_[frame]) {
-            end_[frame] = static_cast<offset>(begin + count);
+        if (begin + count - 1 > last_[frame]) {
+            last_[frame] = static_cast<offset>(begin + count - 1);
         }
     }
-    constexpr void clear(std::size_t frame) noexcept {
-        begin_[frame] = static_cast<offset>(PageSize);
-        end_[frame] = 0;
-    }
+    constexpr void clear(std::size_t frame) noexcept { keep(frame, PageSize - 1, 0); }
     [[nodiscard]] constexpr bool any(std::size_t frame) const noexcept {
-        return begin_[frame] < end_[frame];
+        return begin_[frame] <= last_[frame];
     }
     /// The range, rounded out to multiples of `unit`, a power of two. Precondition: `any(frame)`.
     [[nodiscard]] constexpr range rounded(std::size_t frame, std::size_t unit) const noexcept {
         return {.begin = align_down(std::size_t{begin_[frame]}, unit),
-                .end = align_up(std::size_t{end_[frame]}, unit)};
+                .end = align_up(std::size_t{last_[frame]} + 1, unit)};
+    }
+
+    /// For a frame that holds no page: two other numbers below `PageSize`.
+    constexpr void keep(std::size_t frame, std::size_t first, std::size_t second) noexcept {
+        begin_[frame] = static_cast<offset>(first);
+        last_[frame] = static_cast<offset>(second);
+    }
+    [[nodiscard]] constexpr std::size_t first_kept(std::size_t frame) const noexcept {
+        return begin_[frame];
+    }
+    [[nodiscard]] constexpr std::size_t second_kept(std::size_t frame) const noexcept {
+        return last_[frame];
     }
 
 private:
-    using offset = smallest_uint<PageSize>;
+    using offset = smallest_uint<PageSize - 1>;
 
+    // Of the first and of the last changed byte; the other way round where there is none.
     std::array<offset, Frames> begin_;
-    std::array<offset, Frames> end_{};
+    std::array<offset, Frames> last_;
 };
 
 } // namespace vmem::detail
@@ -15876,6 +15932,11 @@ struct frame_place {
     std::size_t frame;
     /// Bytes from the start of the page.
     std::size_t offset;
+
+    /// Bytes from the start of the first frame. Precondition: `page_size` is a power of two.
+    [[nodiscard]] constexpr std::size_t position(std::size_t page_size) const noexcept {
+        return (frame * page_size) | offset;
+    }
 };
 
 /// What is known of one page.
@@ -15885,11 +15946,12 @@ struct page_state {
     bool pinned = false;
 };
 
-/// The RAM side of `page_cache`: `Frames` frames of `PageSize` bytes, which page is in which, what
-/// of it has changed, and how often it is pinned. No I/O. Frame numbers are `0..Frames-1`.
+/// What `page_cache` knows of its `Frames` frames of `PageSize` bytes: which page is in which, what
+/// of it has changed, and how often it is pinned. No I/O, and not the pages themselves. Frame
+/// numbers are `0..Frames-1`.
 ///
-/// RAM per frame: the page, a tag of a machine word, 2 bytes of pins, 2 dirty bounds, and what
-/// `Eviction` and `Translation` take.
+/// RAM per frame: a tag of a machine word, 2 bytes of pins, 2 dirty bounds, and what `Eviction` and
+/// `Translation` take.
 template <class Address, std::size_t PageSize, std::size_t Frames,
           template <std::size_t> class Eviction, class Translation>
 class frame_table {
@@ -15906,6 +15968,9 @@ class frame_table {
 public:
     /// Alignment of raw addresses (bytes): that of the most demanding standard type.
     static constexpr std::size_t frame_alignment = alignof(std::max_align_t);
+    /// Takes one instruction after the other, so that each one saved counts; a large one is busy
+    /// with the next loads meanwhile.
+    static constexpr bool is_small_processor = sizeof(std::size_t) <= sizeof(std::uint32_t);
     /// Pages that can be told apart.
     static constexpr std::size_t max_pages =
         static_cast<std::size_t>(detail::lesser<std::uintmax_t>(
@@ -15915,7 +15980,13 @@ public:
     /// has no error to return.
     static constexpr std::size_t max_pins = (std::numeric_limits<pin_count>::max)() - 255;
 
-    constexpr frame_table() noexcept { tags_.fill(no_page); }
+    constexpr frame_table() noexcept {
+        tags_[Frames] = no_page;
+        for (std::size_t frame = 0; frame < Frames; ++frame) {
+            empty(frame);
+            pins_[frame] = 0;
+        }
+    }
     frame_table(const frame_table&) = delete;
     frame_table& operator=(const frame_table&) = delete;
 
@@ -15927,6 +15998,31 @@ public:
         static_assert(Align < PageSize && Align <= frame_alignment,
                       "paged: T is aligned more strictly than a page frame; use larger pages or a "
                       "less aligned T");
+        if constexpr (is_small_processor && requires { requires map_type::is_exact; }) {
+            return find_untagged<Size, Align>(at, where);
+        } else {
+            return find_tagged<Size, Align>(at, where);
+        }
+    }
+
+    /// `find` of an exact table: fewest instructions.
+    template <std::size_t Size, std::size_t Align>
+    [[nodiscard, gnu::always_inline]] bool find_untagged(Address at,
+                                                         frame_place& where) const noexcept {
+        // What is left of the address is the offset, if the page is in range.
+        const std::size_t page = map_type::in_range(page_of(at));
+        where = {.frame = map_.guess(page),
+                 .offset = static_cast<std::size_t>(at ^ address_of(page))};
+        // One comparison: a page that is out of range or in no frame has a position beyond all
+        // frames, and rotating moves the low bits of a misaligned one to the top.
+        return std::rotr(where.position(PageSize), std::countr_zero(Align)) <
+                   Frames * PageSize / Align &&
+               (Size == Align || where.offset + Size <= PageSize);
+    }
+    /// `find` of any translation: shortest way to the data.
+    template <std::size_t Size, std::size_t Align>
+    [[nodiscard, gnu::always_inline]] bool find_tagged(Address at,
+                                                       frame_place& where) const noexcept {
         // The offset comes from the address alone, so that the load of the data waits for the
         // frame's number but not for its tag.
         where = {.frame = map_.guess(page_of(at)), .offset = offset_of(at)};
@@ -15938,9 +16034,7 @@ public:
             return Size <= PageSize &&
                    std::rotr(distance, std::countr_zero(Align)) <= (PageSize - Size) / Align;
         } else {
-            // With its alignment bits kept, a misaligned address equals no page address.
-            constexpr auto mask = static_cast<Address>(~(PageSize - 1) | (Align - 1));
-            return tags_[where.frame] == (at & mask) &&
+            return tags_[where.frame] == (at & aligned_page<Align>) &&
                    (Size == Align || where.offset + Size <= PageSize);
         }
     }
@@ -15948,15 +16042,16 @@ public:
     /// The frame that holds `page`, or `Frames`: what `find` guesses at, for certain.
     [[nodiscard]] constexpr std::size_t search(std::size_t page) noexcept {
         const std::size_t guess = map_.guess(page);
-        return tags_[guess] == address_of(page) ? guess : map_.search(page, pages());
+        return tags_[guess] == address_of(page) ? guess : search_on(page);
+    }
+    /// The same for a page that the guess has missed.
+    [[nodiscard]] constexpr std::size_t search_on(std::size_t page) noexcept {
+        return map_.search(page, pages());
     }
 
     /// Records a use of the page in `frame`.
     [[gnu::always_inline]] constexpr void touch(std::size_t frame) noexcept {
         eviction_.on_access(frame);
-    }
-    [[nodiscard, gnu::always_inline]] std::byte* raw(frame_place where) noexcept {
-        return &bytes_[where.frame * PageSize + where.offset];
     }
     /// Records that `count` bytes at a place change. Precondition: they lie in its page.
     [[gnu::always_inline]] constexpr void mark_dirty(frame_place where,
@@ -15974,12 +16069,10 @@ public:
     /// A frame that holds nothing, or `Frames`. O(1) until a frame has been emptied, else
     /// O(Frames).
     [[nodiscard]] constexpr std::size_t empty_frame() const noexcept {
-        if (held_ == Frames) {
-            return Frames;
-        }
+        // Of one more frame than are held, one is empty.
         std::size_t frame = held_;
-        while (tags_[frame] != no_page || pins_[frame] != 0) {
-            frame = frame + 1 == Frames ? 0 : frame + 1;
+        while (tags_[frame] != no_page) {
+            --frame;
         }
         return frame;
     }
@@ -15988,17 +16081,11 @@ public:
     /// each of their pages at once, and policies that evict what was used once first would not let
     /// it.
     [[nodiscard]] constexpr std::size_t victim() noexcept {
-        const std::size_t frame = eviction_.victim(
-            [this](std::size_t slot) { return pins_[slot] == 0 && !came_last(slot); });
-        return frame != Frames
-                   ? frame
-                   : eviction_.victim([this](std::size_t slot) { return pins_[slot] == 0; });
+        const std::size_t frame = victim_but(spare::newest);
+        return frame != Frames ? frame : victim_but(spare::none);
     }
     /// A frame whose page can leave without being saved, or `Frames`.
-    [[nodiscard]] constexpr std::size_t clean_victim() noexcept {
-        return eviction_.victim(
-            [this](std::size_t slot) { return pins_[slot] == 0 && !dirty_.any(slot); });
-    }
+    [[nodiscard]] constexpr std::size_t clean_victim() noexcept { return victim_but(spare::dirty); }
 
     /// From now on the empty `frame` holds `page`.
     constexpr void insert(std::size_t page, std::size_t frame) noexcept {
@@ -16007,46 +16094,44 @@ public:
         insert_with_key(eviction_, frame, page);
         ++held_;
         if constexpr (spared != 0) {
-            newest_[next_newest_] = static_cast<index>(frame);
-            next_newest_ = static_cast<std::uint8_t>((next_newest_ + 1) % spared);
+            const std::size_t oldest = next_newest_;
+            newest_[oldest] = static_cast<index>(frame);
+            next_newest_ = static_cast<std::uint8_t>((oldest + 1) % spared);
         }
     }
     /// Empties a frame that holds a page.
     constexpr void remove(std::size_t frame) noexcept {
         map_.erase(page_of(tags_[frame]), frame, pages());
         eviction_.on_remove(frame);
-        tags_[frame] = no_page;
-        dirty_.clear(frame);
+        empty(frame);
         --held_;
     }
     /// Takes an empty frame for something that is no page, and gives it back.
     constexpr void borrow(std::size_t frame) noexcept {
+        tags_[frame] = lent;
         pins_[frame] = 1;
         ++held_;
     }
     constexpr void give_back(std::size_t frame) noexcept {
         pins_[frame] = 0;
-        tags_[frame] = no_page;
-        dirty_.clear(frame);
+        empty(frame);
         --held_;
     }
     /// Records that a borrowed frame holds a copy of the `count` bytes at `at`.
     constexpr void label_copy(std::size_t frame, address at, std::size_t count) noexcept {
         tags_[frame] = copy_tag(at);
-        // There is room for an end beyond the page.
-        dirty_.mark(frame, offset_of(at), count);
+        dirty_.keep(frame, offset_of(at), count - 1);
     }
     /// Bytes in a frame that is so labelled.
     [[nodiscard]] constexpr std::size_t copy_size(std::size_t frame) const noexcept {
-        const auto [begin, end] = dirty_.rounded(frame, 1);
-        return end - begin;
+        return dirty_.second_kept(frame) + 1;
     }
     /// The frame that holds a copy of the `count` bytes at `at`, and maybe more, or `Frames`.
     /// O(Frames).
     [[nodiscard]] constexpr std::size_t copy_of(address at, std::size_t count) const noexcept {
         for (std::size_t frame = 0; frame < Frames; ++frame) {
             if (tags_[frame] == copy_tag(at) && copy_size(frame) >= count &&
-                dirty_.rounded(frame, 1).begin == offset_of(at)) {
+                dirty_.first_kept(frame) == offset_of(at)) {
                 return frame;
             }
         }
@@ -16059,9 +16144,6 @@ public:
     /// Precondition: the frame holds a page.
     [[nodiscard]] constexpr address page_address(std::size_t frame) const noexcept {
         return tags_[frame];
-    }
-    [[nodiscard]] std::span<std::byte, PageSize> bytes(std::size_t frame) noexcept {
-        return std::span<std::byte, PageSize>{&bytes_[frame * PageSize], PageSize};
     }
     [[nodiscard]] constexpr const auto& dirty() const noexcept { return dirty_; }
     constexpr void mark_clean(std::size_t frame) noexcept { dirty_.clear(frame); }
@@ -16101,16 +16183,37 @@ private:
     static constexpr tag no_page = sizeof(tag) > sizeof(Address)
                                        ? static_cast<tag>(~((std::numeric_limits<tag>::max)() >> 1))
                                        : (std::numeric_limits<tag>::max)();
-    /// A bit that `no_page` has, and no page address; and no look-up asks for a tag with it.
+    /// What a frame has that is taken for something that is no page.
+    static constexpr tag lent = no_page - tag{1};
+    /// A bit that both have, and no page address; and no look-up asks for a tag with it.
     static constexpr tag no_page_mark = sizeof(tag) > sizeof(Address) ? no_page : tag{PageSize / 2};
+
+    /// The bits of an address that are those of its page, if it is a multiple of `Align`.
+    template <std::size_t Align>
+    static constexpr auto aligned_page = static_cast<Address>(~(PageSize - 1) | (Align - 1));
 
     /// What a frame has that holds a copy of bytes that begin in the page of `at`.
     [[nodiscard]] static constexpr tag copy_tag(address at) noexcept {
         return static_cast<tag>(address_of(page_of(at))) | no_page_mark;
     }
 
+    constexpr void empty(std::size_t frame) noexcept {
+        tags_[frame] = no_page;
+        dirty_.clear(frame);
+    }
+
     [[nodiscard]] constexpr auto pages() const noexcept {
         return [this](std::size_t frame) { return page_of(tags_[frame]); };
+    }
+
+    /// Which pages do not leave besides those that are pinned.
+    enum class spare : std::uint8_t { none, newest, dirty };
+
+    [[nodiscard]] constexpr std::size_t victim_but(spare which) noexcept {
+        return eviction_.victim([this, which](std::size_t slot) {
+            return pins_[slot] == 0 && (which != spare::newest || !came_last(slot)) &&
+                   (which != spare::dirty || !dirty_.any(slot));
+        });
     }
 
     [[nodiscard]] constexpr bool came_last(std::size_t frame) const noexcept {
@@ -16128,16 +16231,15 @@ private:
     static constexpr std::size_t spared = detail::lesser(Frames / 2, 8);
 
     map_type map_;
-    /// One more than frames, never valid, for the map's guess "none".
+    /// One more than frames, never valid, for the guess "none".
     std::array<tag, Frames + 1> tags_;
     Eviction<Frames> eviction_;
-    std::array<pin_count, Frames> pins_{};
+    std::array<pin_count, Frames> pins_;
     detail::dirty_ranges<PageSize, Frames> dirty_;
     /// Frames that are not empty.
     std::size_t held_ = 0;
     std::array<index, spared> newest_{};
     std::uint8_t next_newest_ = 0;
-    alignas(frame_alignment) std::array<std::byte, PageSize * Frames> bytes_;
 };
 
 } // namespace vmem
@@ -16458,9 +16560,8 @@ class object_arena {
 
 public:
     static constexpr std::size_t unit = default_alignment;
-    /// No block's place.
-    static constexpr std::size_t nowhere = Bytes;
-    /// Larger objects move only where they fit into a gap whole (bytes).
+    /// Larger objects move only where they fit into a gap whole (bytes), unless the allocator
+    /// itself can move them.
     static constexpr std::size_t largest_slide = 512;
 
     object_arena() noexcept { reset(); }
@@ -16472,12 +16573,8 @@ public:
         ::new (static_cast<void*>(&held_.allocator)) Allocator(std::span<std::byte>(bytes_));
         // The size of all of it may be more than a slot can tell.
         largest_ = detail::lesser(held_.allocator.largest_free(), Bytes - 1);
-        used_ = 0;
-        first_ = next_ = 0;
-        if (const auto all = held_.allocator.allocate(largest_)) {
-            first_ = next_ = place_of(*all);
-            static_cast<void>(held_.allocator.deallocate(*all, largest_, unit));
-        }
+        first_ = slides_blocks<Allocator> ? 0 : Bytes;
+        next_ = 0;
     }
 
     [[nodiscard, gnu::always_inline]] std::byte* at(std::size_t place) noexcept {
@@ -16488,57 +16585,62 @@ public:
     }
     /// Of the largest block that an empty arena has room for, less than all of it (bytes).
     [[nodiscard]] std::size_t largest() const noexcept { return largest_; }
-    /// Bytes in all blocks.
-    [[nodiscard]] std::size_t used() const noexcept { return used_; }
 
-    /// The place of a new block, or `nowhere`.
-    [[nodiscard]] std::size_t allocate(std::size_t size) noexcept {
+    /// The place of a new block. Errors: the allocator's.
+    [[nodiscard]] detail::slot_or_error allocate(std::size_t size) noexcept {
         const auto block = held_.allocator.allocate(size, unit);
         if (!block) {
-            return nowhere;
+            return failure(block.error());
         }
-        used_ += rounded(size);
-        return place_of(*block);
+        return noted(place_of(*block));
     }
     /// Whether the block could be put at a place that is named.
     [[nodiscard]] bool allocate_at(std::size_t place, std::size_t size) noexcept {
-        if (place > Bytes / unit || !held_.allocator.allocate_at(at(place), size, unit)) {
-            return false;
-        }
-        used_ += rounded(size);
-        return true;
+        return place <= Bytes / unit && held_.allocator.allocate_at(at(noted(place)), size, unit);
     }
     void deallocate(std::size_t place, std::size_t size) noexcept {
         static_cast<void>(held_.allocator.deallocate(at(place), size, unit));
-        used_ -= rounded(size);
     }
     /// After the last `allocate_at` of a layout that is built again.
     void settle() noexcept { held_.allocator.sort_free(); }
 
     /// Whether blocks that lie closer together would leave room for one of `size` bytes.
     [[nodiscard]] bool is_scattered(std::size_t size) const noexcept {
-        return used_ + rounded(size) <= largest_;
+        return held_.allocator.stats().in_use + rounded(size) <= largest_;
     }
 
     /// Moves the next few objects of `table`, in the order of their places and unless they are
     /// pinned, down over the gaps in front of them, so that what is free gathers behind. After the
-    /// last one it starts over. Takes what it moves from `budget` (bytes). O(slots).
+    /// last one it starts over. Moves at most `budget` bytes, and returns what is left of that.
+    /// O(slots).
     template <class Table>
-    void compact(Table& table, std::size_t& budget) noexcept {
-        const auto order = next_in_order(table);
-        for (std::size_t n = 0; n < order.count; ++n) {
-            auto& object = table[order.slots[n]];
-            const std::size_t size = object.size;
-            if (object.place > next_ && (object.pins & Table::count_mask) == 0 && size <= budget) {
-                budget -= size;
-                object.place =
-                    static_cast<decltype(object.place)>(slide(object.place, next_, size));
+    [[nodiscard]] std::size_t compact(Table& table, std::size_t budget) noexcept {
+        using slot = typename Table::slot_type;
+        slot* const end = &table[Table::none];
+        std::size_t to = slides_blocks<Allocator> || next_ >= first_ ? next_ : first_;
+        // Those with the lowest places from there on.
+        std::array<slot*, batch + 1> order;
+        order.fill(end);
+        for (slot* object = &table[0]; object != end; ++object) {
+            if (object->size != 0 && object->place >= to) {
+                insert(order, object, end);
             }
-            next_ = object.place + rounded(size) / unit;
         }
-        if (order.count == 0) {
-            next_ = first_;
+        next_ = 0;
+        for (slot* const object : std::span(order).template first<batch>()) {
+            if (object == end) {
+                break;
+            }
+            const std::size_t size = object->size;
+            if (object->place > to && (object->pins & Table::count_mask) == 0 && size <= budget) {
+                budget -= size;
+                object->place =
+                    static_cast<decltype(object->place)>(slide(object->place, to, size));
+            }
+            to = object->place + rounded(size) / unit;
+            next_ = to;
         }
+        return budget;
     }
 
     [[nodiscard]] bool invariants_hold() const noexcept {
@@ -16554,10 +16656,6 @@ private:
         ~maker() {}
         Allocator allocator;
     };
-    struct ordered {
-        std::array<std::size_t, batch> slots;
-        std::size_t count = 0;
-    };
 
     [[nodiscard]] static constexpr std::size_t rounded(std::size_t size) noexcept {
         return detail::align_up(size, unit);
@@ -16567,59 +16665,69 @@ private:
                unit;
     }
 
-    /// The objects with the lowest places from `next_` on.
-    template <class Table>
-    [[nodiscard]] ordered next_in_order(const Table& table) const noexcept {
-        ordered found;
-        for (std::size_t slot = 0; slot < Table::none; ++slot) {
-            if (!table.holds(slot) || table[slot].place < next_) {
-                continue;
-            }
-            if (found.count == batch && table[found.slots[batch - 1]].place < table[slot].place) {
-                continue;
-            }
-            std::size_t n = found.count < batch ? found.count++ : batch - 1;
-            for (; n != 0 && table[found.slots[n - 1]].place > table[slot].place; --n) {
-                found.slots[n] = found.slots[n - 1];
-            }
-            found.slots[n] = slot;
+    [[nodiscard]] std::size_t noted(std::size_t place) noexcept {
+        if (!slides_blocks<Allocator> && place < first_) {
+            first_ = place;
         }
-        return found;
+        return place;
+    }
+
+    /// Into an order by place, if it comes before the last one there.
+    template <class Slot>
+    static void insert(std::array<Slot*, batch + 1>& order, Slot* object,
+                       const Slot* end) noexcept {
+        // One more than there are, and what comes there falls off.
+        for (std::size_t n = batch; n-- != 0;) {
+            if (order[n] != end && order[n]->place < object->place) {
+                break;
+            }
+            order[n + 1] = order[n];
+            order[n] = object;
+        }
     }
 
     /// Moves a block to a lower place, with nothing but a gap in between; returns where it is then.
     [[nodiscard]] std::size_t slide(std::size_t from, std::size_t to, std::size_t size) noexcept {
-        if (rounded(size) <= (from - to) * unit) {
-            if (!allocate_at(to, size)) {
-                return from;
-            }
-            std::memcpy(at(to), at(from), size);
-            deallocate(from, size);
-            return to;
+        if constexpr (slides_blocks<Allocator>) {
+            return place_of(held_.allocator.slide(at(from), size, unit));
+        } else {
+            return slide_by_copy(from, to, size);
         }
-        if (size > largest_slide) {
+    }
+    [[nodiscard]] std::size_t slide_by_copy(std::size_t from, std::size_t to,
+                                            std::size_t size) noexcept {
+        const bool is_apart = rounded(size) <= (from - to) * unit;
+        if (!is_apart && size > largest_slide) {
             return from;
         }
         // The allocator may write to what is free, and so to the part that both places share.
         std::array<std::byte, largest_slide> copy;
-        std::memcpy(copy.data(), at(from), size);
-        deallocate(from, size);
-        const bool moved = allocate_at(to, size);
-        if (!moved) {
-            static_cast<void>(allocate_at(from, size));
+        const std::byte* source = at(from);
+        if (!is_apart) {
+            source = static_cast<const std::byte*>(std::memcpy(copy.data(), source, size));
+            deallocate(from, size);
         }
-        std::memcpy(at(moved ? to : from), copy.data(), size);
-        return moved ? to : from;
+        if (allocate_at(to, size)) {
+            std::memcpy(at(to), source, size);
+            if (is_apart) {
+                deallocate(from, size);
+            }
+            return to;
+        }
+        if (!is_apart) {
+            static_cast<void>(allocate_at(from, size));
+            std::memcpy(at(from), source, size);
+        }
+        return from;
     }
 
-    alignas(unit) std::array<std::byte, Bytes> bytes_;
-    maker held_;
     std::size_t largest_;
-    std::size_t used_;
-    /// The place of the first block of all.
+    /// The lowest place that a block has had; 0 if the allocator finds it by itself.
     std::size_t first_;
     /// Where the next object goes that is moved.
     std::size_t next_;
+    maker held_;
+    alignas(unit) std::array<std::byte, Bytes> bytes_;
 };
 
 } // namespace vmem
@@ -16631,7 +16739,7 @@ private:
 namespace vmem {
 
 /// Which slot holds the object that starts at an address? An open-addressing map with linear
-/// probing (Knuth, TAOCP 3, 6.4, algorithms L and R) that keeps slots alone, and asks whoever knows
+/// probing (Knuth, TAOCP 3, 6.4, algorithm L) that keeps slots alone, and asks whoever knows
 /// for their addresses. One that is found away from its home is swapped into it, so that an object
 /// in use is found at the first probe.
 ///
@@ -16648,42 +16756,26 @@ public:
     /// The slot whose object starts at `at`, or `Slots`. O(1) expected, O(Slots) worst case.
     template <class AddressOf>
     [[nodiscard]] constexpr std::size_t search(Address at, AddressOf address_of) noexcept {
-        const std::size_t start = home(at);
-        for (std::size_t i = start; slots_[i] != Slots; i = next(i)) {
-            const index slot = slots_[i];
-            if (address_of(slot) == at) {
-                // Every position between is occupied, so the displaced slot stays reachable.
-                slots_[i] = slots_[start];
-                slots_[start] = slot;
-                return slot;
-            }
-        }
-        return Slots;
+        return slots_[find(at, address_of)];
     }
 
     /// Precondition: no slot has `at`, and fewer than `Slots` are in the map. O(1) expected,
     /// O(Slots) worst case.
-    constexpr void insert(Address at, std::size_t slot) noexcept {
-        std::size_t i = home(at);
-        while (slots_[i] != Slots) {
-            i = next(i);
-        }
-        slots_[i] = static_cast<index>(slot);
-    }
-    /// Precondition: `slot` is in the map. O(1) expected, O(Slots) worst case.
     template <class AddressOf>
-    constexpr void erase(std::size_t slot, AddressOf address_of) noexcept {
-        std::size_t hole = home(address_of(slot));
-        while (slots_[hole] != slot) {
-            hole = next(hole);
+    constexpr void insert(Address at, std::size_t slot, AddressOf address_of) noexcept {
+        slots_[find(at, address_of)] = static_cast<index>(slot);
+    }
+    /// Precondition: a slot has `at`. O(1) expected, O(Slots) worst case.
+    template <class AddressOf>
+    constexpr void erase(Address at, AddressOf address_of) noexcept {
+        std::size_t i = find(at, address_of);
+        slots_[i] = static_cast<index>(Slots);
+        // Whatever follows may have made way for it.
+        for (i = next(i); slots_[i] != Slots; i = next(i)) {
+            const index follower = slots_[i];
+            slots_[i] = static_cast<index>(Slots);
+            insert(address_of(follower), follower, address_of);
         }
-        for (std::size_t i = next(hole); slots_[i] != Slots; i = next(i)) {
-            if (distance(home(address_of(slots_[i])), i) >= distance(hole, i)) {
-                slots_[hole] = slots_[i];
-                hole = i;
-            }
-        }
-        slots_[hole] = static_cast<index>(Slots);
     }
 
 private:
@@ -16704,8 +16796,22 @@ private:
     [[nodiscard]] static constexpr std::size_t next(std::size_t i) noexcept {
         return i + 1 == capacity ? 0 : i + 1;
     }
-    [[nodiscard]] static constexpr std::size_t distance(std::size_t from, std::size_t to) noexcept {
-        return to >= from ? to - from : to + capacity - from;
+    /// Where a slot with `at` is, at its home from then on; or where it would be.
+    template <class AddressOf>
+    [[nodiscard]] constexpr std::size_t find(Address at, AddressOf address_of) noexcept {
+        const std::size_t start = home(at);
+        std::size_t i = start;
+        while (slots_[i] != Slots && address_of(slots_[i]) != at) {
+            i = next(i);
+        }
+        if (slots_[i] == Slots) {
+            return i;
+        }
+        // Every position between is occupied, so the displaced slot stays reachable.
+        const index found = slots_[i];
+        slots_[i] = slots_[start];
+        slots_[start] = found;
+        return start;
     }
 
     std::array<index, capacity> slots_;
@@ -16783,8 +16889,8 @@ struct object_granules {
     /// Objects of up to as many bytes as there are granules have granules of one byte.
     [[nodiscard, gnu::always_inline]] static constexpr unsigned
     granule_shift(std::size_t size) noexcept {
-        const auto width = static_cast<unsigned>(std::bit_width(size - 1));
-        const unsigned shift = width > 4 ? width - 4 : 0;
+        const int beyond = static_cast<int>(std::bit_width(size - 1)) - 4;
+        const auto shift = static_cast<unsigned>(beyond > 0 ? beyond : 0);
         if constexpr (most_granules < 16) {
             return (size - 1) >> shift < most_granules ? shift : shift + 1;
         } else {
@@ -16810,8 +16916,17 @@ struct object_granules {
         const unsigned shift = granule_shift(size);
         const std::size_t last = (size - 1) >> shift;
         const std::size_t beyond = ((last + 1) << shift) - size;
-        return sizeof(Slot) + (static_cast<std::size_t>(std::popcount(granules)) << shift) -
-               ((granules >> last & 1) != 0 ? beyond : 0);
+        return sizeof(Slot) + (std::size_t{count_of(granules)} << shift) -
+               (granules >> last != 0 ? beyond : 0);
+    }
+
+private:
+    /// `std::popcount` of 16 bits, which is a library call on processors that have none.
+    [[nodiscard]] static constexpr unsigned count_of(unsigned granules) noexcept {
+        const unsigned pairs = granules - (granules >> 1 & 0x55555555);
+        const unsigned fours = (pairs & 0x33333333) + (pairs >> 2 & 0x33333333);
+        const unsigned eights = (fours + (fours >> 4)) & 0x0F0F0F0F;
+        return (eights + (eights >> 8)) & 0xFF;
     }
 };
 
@@ -16849,6 +16964,8 @@ public:
     using object_granules<slot_type>::granule_shift;
     using place = object_place;
     static constexpr std::size_t none = MaxObjects;
+    /// Bytes with a bit for each slot.
+    static constexpr std::size_t bit_bytes = (MaxObjects + 7) / 8;
 
     // Parts of `slot_type::pins`.
     static constexpr std::uint16_t count_mask = 0x0FFF;
@@ -16868,9 +16985,9 @@ public:
         static_assert(sizeof(slot_type) > 12 || MaxObjects > 65535 ||
                           sizeof(object_table) <= 16 * (MaxObjects < 7 ? 7 : MaxObjects),
                       "resident_objects: more than 16 bytes for each object");
-        slots_[none].pins = exclusive;
-        for (std::size_t slot = MaxObjects; slot != 0; --slot) {
-            put_free(slot - 1, 0);
+        // With the one that is no object: nobody may use that either.
+        for (std::size_t slot = MaxObjects + 1; slot != 0; --slot) {
+            put_free(slot - 1, exclusive);
         }
     }
 
@@ -16968,19 +17085,21 @@ public:
         object.place = static_cast<decltype(slot_type::place)>(unit);
         enlist(slot);
     }
-    /// Precondition: `slot` holds an object. `state` is what `pins` shows until the next `insert`.
-    void remove(std::size_t slot, std::uint16_t state) noexcept {
-        map_.erase(slot, address_of());
-        held_[slot / 8] = static_cast<std::uint8_t>(held_[slot / 8] & ~(1U << slot % 8));
+    /// Precondition: `slot` holds an object. `state` is what `pins` shows until the next `insert`:
+    /// `exclusive`, so that whoever takes it for an object finds it pinned, perhaps with `ranked`.
+    void remove(std::size_t slot, unsigned state = exclusive) noexcept {
+        map_.erase(slots_[slot].address, address_of());
         put_free(slot, state);
     }
     [[nodiscard]] bool holds(std::size_t slot) const noexcept { return slots_[slot].size != 0; }
 
     [[gnu::always_inline]] void unpin(std::size_t slot) noexcept {
-        const unsigned left = slots_[slot].pins - 1U;
-        slots_[slot].pins = static_cast<std::uint16_t>(left);
-        if (left >= writing) [[unlikely]] {
-            forget_writers(slot);
+        auto& pins = slots_[slot].pins;
+        const unsigned left = pins - 1U;
+        pins = static_cast<std::uint16_t>(left);
+        if (left >= writing && (left & count_mask) == 0) [[unlikely]] {
+            // Nobody is left who might be one of the writers.
+            pins = static_cast<std::uint16_t>(left & view);
         }
     }
 
@@ -16991,8 +17110,8 @@ public:
         return (granules(object.size, where.offset, count) & ~unsigned{object.dirty}) == 0;
     }
     struct range {
-        std::size_t begin;
-        std::size_t end;
+        std::size_t begin = 0;
+        std::size_t end = 0;
     };
     /// The first bytes in a row from `from` on that are unsaved; empty if there are none.
     [[nodiscard]] range unsaved(std::size_t slot, std::size_t from) const noexcept {
@@ -17000,7 +17119,7 @@ public:
         const unsigned shift = granule_shift(size);
         const unsigned left = unsigned{slots_[slot].dirty} >> (from >> shift) << (from >> shift);
         if (from >= size || left == 0) {
-            return {.begin = size, .end = size};
+            return {};
         }
         const unsigned first = static_cast<unsigned>(std::countr_zero(left));
         const unsigned end = first + static_cast<unsigned>(std::countr_one(left >> first));
@@ -17008,21 +17127,14 @@ public:
                 .end = detail::lesser(std::size_t{end} << shift, size)};
     }
 
-    /// A bit for each slot that holds an object.
-    [[nodiscard]] std::span<const std::uint8_t> held() const noexcept { return held_; }
-    [[nodiscard]] bool is_held(std::size_t slot) const noexcept {
-        return (held_[slot / 8] >> slot % 8 & 1) != 0;
-    }
-    /// For a layout that is built again: which slots hold objects. The slots themselves come next,
-    /// then `rebuild`.
-    [[nodiscard]] std::span<std::uint8_t> held_to_rebuild() noexcept { return held_; }
+    /// Takes up the slots as somebody else has filled them.
     void rebuild() noexcept {
         free_ = static_cast<index>(none);
         for (std::size_t slot = MaxObjects; slot-- != 0;) {
-            if (is_held(slot)) {
+            if (holds(slot)) {
                 enlist(slot);
             } else {
-                put_free(slot, 0);
+                put_free(slot, exclusive);
             }
         }
     }
@@ -17041,32 +17153,22 @@ private:
     [[nodiscard]] auto address_of() const noexcept {
         return [this](std::size_t slot) { return slots_[slot].address; };
     }
-    /// If nobody is left who might be one.
-    [[gnu::noinline]] void forget_writers(std::size_t slot) noexcept {
-        if ((slots_[slot].pins & count_mask) == 0) {
-            slots_[slot].pins &= view;
-        }
-    }
-
     void enlist(std::size_t slot) noexcept {
-        held_[slot / 8] = static_cast<std::uint8_t>(held_[slot / 8] | 1U << slot % 8);
-        map_.insert(slots_[slot].address, slot);
+        map_.insert(slots_[slot].address, slot, address_of());
     }
-    constexpr void put_free(std::size_t slot, std::uint16_t state) noexcept {
+    constexpr void put_free(std::size_t slot, unsigned state) noexcept {
         auto& freed = slots_[slot];
         freed = {};
+        freed.pins = static_cast<std::uint16_t>(state);
         freed.place = static_cast<decltype(slot_type::place)>(free_);
-        // So that whoever takes it for an object finds it pinned.
-        freed.pins = static_cast<std::uint16_t>(state | exclusive);
         free_ = static_cast<index>(slot);
     }
 
-    object_map<Address, MaxObjects> map_;
     /// One more, that is no object, for where the map knows none.
-    std::array<slot_type, MaxObjects + 1> slots_{};
-    std::array<std::uint8_t, (MaxObjects + 7) / 8> held_{};
+    std::array<slot_type, MaxObjects + 1> slots_;
     index free_ = static_cast<index>(none);
     index recent_ = static_cast<index>(none);
+    object_map<Address, MaxObjects> map_;
 };
 
 } // namespace vmem
@@ -17179,45 +17281,47 @@ public:
 protected:
     /// All that a power cut takes.
     struct volatile_part {
-        table_type table;
-        typename Shape::template eviction<Shape::max_objects> policy;
-        /// Of the newest image.
-        std::uint64_t sequence = 0;
         /// See `dirty_bytes`.
         std::size_t dirty = 0;
         std::size_t views = 0;
         Address freed = 0;
         /// The newest image may hold what is not at home.
         bool imaged = false;
+        table_type table;
+        typename Shape::template eviction<Shape::max_objects> policy;
         arena_type arena;
     };
 
-    /// Nothing is resident. The number of the newest image is kept.
-    void reset() noexcept {
-        const std::uint64_t sequence = ram_.sequence;
-        ::new (static_cast<void*>(&ram_)) volatile_part();
-        ram_.sequence = sequence;
-    }
+    /// Nothing is resident.
+    void reset() noexcept { ::new (static_cast<void*>(&ram_)) volatile_part; }
 
     /// Where the object of a slot is.
     [[nodiscard]] std::byte* raw(std::size_t slot) noexcept {
         return ram_.arena.at(ram_.table[slot].place);
     }
 
+    /// What `dirty_bytes` would be if these granules of an object were unsaved, and no others.
+    [[nodiscard]] std::size_t dirty_with(std::size_t slot, unsigned granules) const noexcept {
+        const auto& object = ram_.table[slot];
+        return ram_.dirty + table_type::cost(object.size, granules) -
+               table_type::cost(object.size, object.dirty);
+    }
     /// Records what of an object is unsaved, a bit for each granule.
     void set_dirty(std::size_t slot, unsigned granules) noexcept {
-        auto& object = ram_.table[slot];
-        ram_.dirty += table_type::cost(object.size, granules);
-        ram_.dirty -= table_type::cost(object.size, object.dirty);
-        object.set_dirty(granules);
+        ram_.dirty = dirty_with(slot, granules);
+        ram_.table[slot].set_dirty(granules);
     }
 
     /// Writes what is unsaved of an object to where it is at home. If that fails all of it stays
     /// unsaved, as does what is pinned for writing.
     [[nodiscard]] result<void> save_now(std::size_t slot) noexcept {
         auto& object = ram_.table[slot];
-        for (auto part = ram_.table.unsaved(slot, 0); part.begin != part.end;
-             part = ram_.table.unsaved(slot, part.end)) {
+        for (std::size_t from = 0;;) {
+            const auto part = ram_.table.unsaved(slot, from);
+            if (part.begin == part.end) {
+                break;
+            }
+            from = part.end;
             const std::span<const std::byte> changed(raw(slot) + part.begin, part.end - part.begin);
             if (const auto written = storage_.write(address{object.address} + part.begin, changed);
                 !written) {
@@ -17246,8 +17350,11 @@ protected:
 
     Storage storage_;
     address end_ = 0;
+    critical_section critical_;
     /// Whoever was interrupted may be about to change bytes that counted as unsaved: they still do.
     bool restoring_ = false;
+    /// Of the newest image.
+    std::uint64_t sequence_ = 0;
     volatile_part ram_;
     [[no_unique_address]] std::conditional_t<Statistics, paging_statistics, detail::no_statistics>
         statistics_;
@@ -17278,10 +17385,10 @@ protected:
     using base::reset;
     using base::save_all;
     using base::save_now;
+    using base::sequence_;
     using base::slot_bytes;
     using base::storage_;
     using typename base::table_type;
-    using typename base::volatile_part;
 
 public:
     using base::reserved;
@@ -17304,28 +17411,15 @@ public:
     /// nothing in RAM that matters. For an interrupt, outside of critical sections. Errors:
     /// not_open, the storage's; then the image before is in force. `worst_case_persist`.
     [[nodiscard]] result<void> persist() noexcept {
-        if (end_ == 0) {
-            return failure(errc::not_open);
-        }
-        image_header header = describe();
-        for (std::size_t slot = 0; slot < none; ++slot) {
-            header.objects += ram_.table.is_held(slot) ? 1 : 0;
-            header.size += ram_.table.is_held(slot) && ram_.table[slot].dirty == 0 ? slot_bytes : 0;
-        }
-        header.freed = ram_.freed;
-        if (header.objects != 0) {
-            header.size += ram_.dirty + ram_.table.held().size();
-        }
-        return write_image(header);
+        return end_ != 0 ? write_image(true) : failure(errc::not_open);
     }
 
     /// Makes all of the reserved storage but the superblock that of an empty heap.
     [[nodiscard]] result<void> format_images() noexcept {
-        image_header none_at_all{};
-        none_at_all.magic = 0;
+        constexpr std::uint64_t no_magic = 0;
         const auto wiped =
-            storage_.write(image_at(ram_.sequence), std::as_bytes(std::span(&none_at_all, 1)));
-        return wiped ? write_empty_image() : wiped;
+            storage_.write(image_at(sequence_), std::as_bytes(std::span(&no_magic, 1)));
+        return wiped ? write_image(false) : wiped;
     }
     /// Brings home what an image holds. RAM is empty then, but for `freed`. Errors: corrupt (there
     /// is no image), geometry_mismatch (of another composition), the storage's.
@@ -17370,6 +17464,9 @@ protected:
     }
 
 private:
+    /// Of an image without objects (bytes).
+    static constexpr std::size_t empty_size = sizeof(image_header) + sizeof(std::uint32_t);
+
     [[nodiscard]] static constexpr address image_at(std::uint64_t sequence) noexcept {
         return sizeof(superblock) +
                static_cast<address>(sequence % 2) * ((reserved - sizeof(superblock)) / 2);
@@ -17383,37 +17480,44 @@ private:
         if (const auto synced = storage_.sync(); !synced) {
             return synced;
         }
-        return write_empty_image();
-    }
-    [[nodiscard]] result<void> write_empty_image() noexcept {
-        const auto written = write_image(describe());
-        ram_.imaged = ram_.imaged && !written;
-        return written;
+        return write_image(false);
     }
 
     /// The header of an empty image.
     [[nodiscard]] image_header describe() const noexcept {
-        image_header header;
-        header.sequence = ram_.sequence + 1;
-        header.size = sizeof(header) + sizeof(std::uint32_t);
-        header.arena = reinterpret_cast<std::uintptr_t>(ram_.arena.at(0));
-        header.arena_bytes = Shape::arena_bytes;
-        header.max_objects = Shape::max_objects;
-        header.slot_size = slot_bytes;
-        return header;
+        return {.sequence = sequence_ + 1,
+                .size = empty_size,
+                .arena = reinterpret_cast<std::uintptr_t>(ram_.arena.at(0)),
+                .arena_bytes = Shape::arena_bytes,
+                .max_objects = Shape::max_objects,
+                .slot_size = slot_bytes};
     }
-    [[nodiscard]] result<void> write_image(const image_header& header) noexcept {
+    /// An empty one, unless it is to hold what is unsaved.
+    [[nodiscard]] result<void> write_image(bool whole) noexcept {
+        image_header header = describe();
         image_pieces pieces(header, ram_.table, ram_.arena);
+        if (whole) {
+            header.freed = ram_.freed;
+            std::size_t size = empty_size + ram_.dirty + table_type::bit_bytes;
+            for (std::size_t slot = 0; slot < none; ++slot) {
+                if (ram_.table.holds(slot)) {
+                    pieces.add(slot);
+                    ++header.objects;
+                    size += ram_.table[slot].dirty == 0 ? slot_bytes : 0;
+                }
+            }
+            header.size = header.objects != 0 ? size : empty_size;
+        }
         // Even one whose write fails may turn out to be there.
         ram_.imaged = true;
-        if (const auto written = write_gathered(storage_, image_at(header.sequence),
-                                                static_cast<address>(header.size), pieces);
-            !written) {
-            return written;
+        auto done = write_gathered(storage_, image_at(header.sequence),
+                                   static_cast<address>(header.size), pieces);
+        done = done ? storage_.sync() : done;
+        if (done) {
+            sequence_ = header.sequence;
+            ram_.imaged = whole;
         }
-        const auto synced = storage_.sync();
-        ram_.sequence += synced ? 1U : 0U;
-        return synced;
+        return done;
     }
 
     /// Takes up the newest image. `cold`: nothing is pinned any more, and saved objects stay where
@@ -17433,8 +17537,8 @@ private:
         if (const auto fits = accepts(newest, cold); !fits) {
             return fits;
         }
-        ::new (static_cast<void*>(&ram_)) volatile_part();
-        ram_.sequence = newest.sequence;
+        reset();
+        sequence_ = newest.sequence;
         ram_.freed = static_cast<Address>(newest.freed);
         ram_.imaged = newest.objects != 0 || newest.freed != 0;
         if (newest.objects == 0) {
@@ -17463,9 +17567,10 @@ private:
 
     [[nodiscard]] result<void> read_slots(image_reader<Storage>& image, bool cold) noexcept {
         ram_.arena.reset();
-        image.read(std::as_writable_bytes(ram_.table.held_to_rebuild()));
+        std::array<std::uint8_t, table_type::bit_bytes> held{};
+        image.read(std::as_writable_bytes(std::span(held)));
         for (std::size_t slot = 0; slot < none && image.outcome(); ++slot) {
-            if (!ram_.table.is_held(slot)) {
+            if ((held[slot / 8] >> slot % 8 & 1) == 0) {
                 continue;
             }
             auto& object = ram_.table[slot];
@@ -17545,8 +17650,8 @@ protected:
 
     /// Brings in what starts at `at`; reads it if `load`. Precondition: nothing of it is resident.
     /// Errors: larger_than_arena, no_free_frame (what is pinned leaves no room), the storage's.
-    [[nodiscard]] result<std::size_t> bring(Address at, std::size_t size, bool load,
-                                            std::uint16_t flags) noexcept {
+    [[nodiscard]] detail::slot_or_error bring(Address at, std::size_t size, bool load,
+                                              std::uint16_t flags) noexcept {
         const auto place = make_room(size);
         if (!place) {
             return place;
@@ -17579,12 +17684,23 @@ protected:
 
     /// Ends the residence of an object; what is unsaved of it is lost. The slot keeps its rank, for
     /// only of the victim that was just named is it cheap to take away. O(1).
-    void drop(std::size_t slot, std::uint16_t rank = table_type::ranked) noexcept {
+    void drop(std::size_t slot) noexcept {
         const auto& object = ram_.table[slot];
         ram_.views -= (object.pins & table_type::view) != 0 ? 1 : 0;
         this->set_dirty(slot, 0);
         ram_.arena.deallocate(object.place, object.size);
-        ram_.table.remove(slot, rank);
+        ram_.table.remove(slot, table_type::exclusive | table_type::ranked);
+    }
+    /// The same, once it is saved. Errors: pinned, the storage's.
+    [[nodiscard]] result<void> unload(std::size_t slot) noexcept {
+        if (is_pinned(slot)) {
+            return failure(errc::pinned);
+        }
+        const auto saved = save(slot);
+        if (saved) {
+            drop(slot);
+        }
+        return saved;
     }
 
     /// Counts bytes of an object as unsaved, and saves others before if need be; its own only where
@@ -17597,9 +17713,17 @@ protected:
         if ((wanted & ~unsigned{object.dirty}) == 0) {
             return {};
         }
-        if (ram_.dirty + more(slot, wanted) > dirty_limit) {
-            if (const auto fits = make_allowance(slot, wanted); !fits) {
-                return fits;
+        for (bool possible = false; this->dirty_with(slot, object.dirty | wanted) > dirty_limit;) {
+            const std::size_t next = victim(table_type::writing, state::saved, slot);
+            // As a rule one is enough, and there is no need to look at all of them.
+            if (!possible && (next == none || !suffices(next, slot, wanted))) {
+                possible = can_be_unsaved(slot, wanted);
+                if (!possible) {
+                    return failure(errc::over_dirty_limit);
+                }
+            }
+            if (const auto done = save(next == none ? slot : next); !done) {
+                return done;
             }
         }
         this->set_dirty(slot, object.dirty | wanted);
@@ -17611,65 +17735,46 @@ protected:
     [[nodiscard]] result<void> clear(Address at, std::size_t count) noexcept {
         for (std::size_t slot = 0; (slot = ram_.table.overlapping(at, count, slot)) != none;
              ++slot) {
-            if (is_pinned(slot)) {
-                return failure(errc::pinned);
+            if (const auto unloaded = unload(slot); !unloaded) {
+                return unloaded;
             }
-            if (const auto saved = save(slot); !saved) {
-                return saved;
-            }
-            drop(slot);
         }
         return {};
     }
 
 private:
-    /// What it adds to the unsaved bytes to have some granules more of an object unsaved.
-    [[nodiscard]] std::size_t more(std::size_t slot, unsigned granules) const noexcept {
-        const auto& object = ram_.table[slot];
-        return table_type::cost(object.size, object.dirty | granules) - cost(slot);
-    }
-    [[nodiscard]] std::size_t cost(std::size_t slot) const noexcept {
-        return table_type::cost(ram_.table[slot].size, ram_.table[slot].dirty);
-    }
-    [[nodiscard]] bool can_be_saved(std::size_t slot) const noexcept {
-        return ram_.table[slot].dirty != 0 && (ram_.table[slot].pins & table_type::writing) == 0;
-    }
+    enum class state : std::uint8_t { saved, unsaved, none };
 
-    /// Saves as much as it takes until `granules` of `slot` may be unsaved.
-    [[nodiscard]] result<void> make_allowance(std::size_t slot, unsigned granules) noexcept {
-        const auto next = [&] {
-            return ram_.policy.victim(
-                [&](std::size_t other) { return other != slot && can_be_saved(other); });
-        };
-        std::size_t victim = next();
-        if (victim == none || ram_.dirty + more(slot, granules) > dirty_limit + cost(victim)) {
-            if (!can_allow(slot, granules)) {
-                return failure(errc::over_dirty_limit);
-            }
-        }
-        while (ram_.dirty + more(slot, granules) > dirty_limit) {
-            if (const auto saved = save(victim == none ? slot : victim); !saved) {
-                return saved;
-            }
-            victim = next();
-        }
-        return {};
+    /// The policy's choice among all objects whose pins have none of those bits, but for `spared`
+    /// and those in such a state; or `none`.
+    [[nodiscard]] std::size_t victim(unsigned pins, state unwanted, std::size_t spared) noexcept {
+        return ram_.policy.victim([&](std::size_t slot) {
+            const auto& object = ram_.table[slot];
+            return slot != spared && (object.pins & pins) == 0 &&
+                   (object.dirty == 0 ? state::saved : state::unsaved) != unwanted;
+        });
     }
-    /// Whether that is possible. O(MaxObjects).
-    [[nodiscard]] bool can_allow(std::size_t slot, unsigned granules) const noexcept {
-        std::size_t kept = ram_.dirty;
+    /// Whether `granules` of `slot` may be unsaved as soon as `other` is saved.
+    [[nodiscard]] bool suffices(std::size_t other, std::size_t slot,
+                                unsigned granules) const noexcept {
+        const auto& object = ram_.table[other];
+        return this->dirty_with(slot, ram_.table[slot].dirty | granules) <=
+               dirty_limit + table_type::cost(object.size, object.dirty);
+    }
+    /// Whether they may as soon as all is saved that can be. O(MaxObjects).
+    [[nodiscard]] bool can_be_unsaved(std::size_t slot, unsigned granules) const noexcept {
+        std::size_t kept = 0;
         for (std::size_t other = 0; other < none; ++other) {
-            kept -= can_be_saved(other) ? cost(other) : 0;
+            const auto& object = ram_.table[other];
+            const unsigned stays = (object.pins & table_type::writing) != 0 ? object.dirty : 0U;
+            kept += table_type::cost(object.size, other == slot ? stays | granules : stays);
         }
-        const auto& object = ram_.table[slot];
-        return can_be_saved(slot) || object.dirty == 0
-                   ? kept + table_type::cost(object.size, granules) <= dirty_limit
-                   : kept + more(slot, granules) <= dirty_limit;
+        return kept <= dirty_limit;
     }
 
     /// A place for `size` bytes in the arena, and a free slot. What is free but scattered is moved
     /// together, as far as `most_moved` allows, before anything has to leave.
-    [[nodiscard]] result<std::size_t> make_room(std::size_t size) noexcept {
+    [[nodiscard]] detail::slot_or_error make_room(std::size_t size) noexcept {
         if (size > ram_.arena.largest()) {
             return failure(errc::larger_than_arena);
         }
@@ -17677,13 +17782,12 @@ private:
         unsigned rounds = 8;
         for (;;) {
             if (ram_.table.free_slot() != none) {
-                if (const std::size_t place = ram_.arena.allocate(size);
-                    place != ram_.arena.nowhere) {
+                if (const auto place = ram_.arena.allocate(size); place) {
                     return place;
                 }
                 if (rounds != 0 && ram_.arena.is_scattered(size)) {
                     --rounds;
-                    ram_.arena.compact(ram_.table, budget);
+                    budget = ram_.arena.compact(ram_.table, budget);
                     continue;
                 }
             }
@@ -17694,23 +17798,22 @@ private:
     }
 
     [[nodiscard]] result<void> evict() noexcept {
-        const auto can_leave = [&](std::size_t slot) {
-            return ram_.table.holds(slot) && !is_pinned(slot);
-        };
-        std::size_t slot = ram_.policy.victim(can_leave);
+        // A free slot is exclusive.
+        constexpr unsigned pinned = table_type::exclusive | table_type::count_mask;
+        std::size_t slot = victim(pinned, state::none, none);
         if (slot == none) {
             return failure(errc::no_free_frame);
         }
-        if (const auto saved = save(slot); !saved) {
+        if (const auto done = save(slot); !done) {
             // A storage that takes no more writes can still be read.
-            slot = ram_.policy.victim(
-                [&](std::size_t s) { return can_leave(s) && ram_.table[s].dirty == 0; });
+            slot = victim(pinned, state::unsaved, none);
             if (slot == none) {
-                return saved;
+                return done;
             }
         }
-        drop(slot, 0);
+        drop(slot);
         ram_.policy.on_remove(slot);
+        ram_.table[slot].pins = table_type::exclusive;
         return {};
     }
 };
@@ -17745,6 +17848,7 @@ class object_access : public object_store<Storage, Address, Shape, DirtyLimit, S
 protected:
     using base::bring;
     using base::clear;
+    using base::critical_;
     using base::drop;
     using base::end_;
     using base::is_pinned;
@@ -17763,31 +17867,22 @@ public:
 
     [[nodiscard]] critical_section& critical() noexcept { return critical_; }
 
-    /// Pins a part of the object of `size` bytes at `at`. Only one may write, and then nobody else
-    /// may read. Errors: pinned, by a writer or, for `access::write`, by anyone; over_dirty_limit,
-    /// and then nothing has changed; no_free_frame if what is pinned leaves no room, or the object
-    /// is pinned 2048 times; larger_than_arena; those of `check`; the storage's.
-    [[nodiscard, gnu::noinline]] result<pinned_bytes>
-    pin_object(Address at, std::size_t size, object_part part, access how) noexcept {
+    /// Pins a part of the object of `size` bytes at `at`, and returns its slot. Only one may write,
+    /// and then nobody else may read. Errors: pinned, by a writer or, for `access::write`, by
+    /// anyone; over_dirty_limit, and then nothing has changed; no_free_frame if what is pinned
+    /// leaves no room, or the object is pinned 2048 times; larger_than_arena; those of `check`; the
+    /// storage's.
+    [[nodiscard]] detail::slot_or_error pin_object(Address at, std::size_t size,
+                                                   const object_part& part, access how) noexcept {
         if (const auto valid = check(at, size); !valid) {
             return failure(valid.error());
         }
-        if (how == access::write &&
-            table_type::cost(size, table_type::granules(size, part.offset, part.size)) >
-                dirty_limit) {
+        // What is said again when granules are marked need not be loaded for that.
+        if (how == access::write && !can_be_unsaved(part.size)) {
             return failure(errc::over_dirty_limit);
         }
         const critical_guard guard(critical_);
-        const auto slot = object(at, size, true);
-        if (!slot) {
-            return failure(slot.error());
-        }
-        const std::uint16_t pins = ram_.table[*slot].pins;
-        if ((pins & table_type::exclusive) != 0 ||
-            (how == access::write && (pins & table_type::count_mask) != 0)) {
-            return failure(errc::pinned);
-        }
-        return hold({.frame = *slot, .offset = part.offset}, part.size, how, table_type::exclusive);
+        return pin_whole(at, size, part, how, true);
     }
     /// Pins for reading an object that is in `slot`, as the caller remembers it; null if it is not,
     /// or if this is not as simple as that. O(1), no call.
@@ -17802,32 +17897,6 @@ public:
         return ram_.arena.at(object.place);
     }
 
-    /// Makes room in RAM for a new object, all of which is unsaved and pinned for writing, and not
-    /// yet written. If that can never fit the limit, nothing of it counts as unsaved: then
-    /// `save_new` follows in the same critical section. Errors: as `pin_object`.
-    [[nodiscard]] result<pinned_bytes> create(Address at, std::size_t size) noexcept {
-        const critical_guard guard(critical_);
-        const auto slot = object(at, size, false);
-        if (!slot) {
-            return failure(slot.error());
-        }
-        const bool fits = can_be_unsaved(size);
-        const auto held = hold({.frame = *slot, .offset = 0}, size,
-                               fits ? access::write : access::read, table_type::exclusive);
-        if (!held) {
-            drop(*slot);
-        }
-        return held;
-    }
-    /// Whether all of an object can be unsaved at a time.
-    [[nodiscard]] static constexpr bool can_be_unsaved(std::size_t size) noexcept {
-        return size <= dirty_limit - base::slot_bytes;
-    }
-    [[nodiscard]] result<void> save_new(const pinned_bytes& object) noexcept {
-        const critical_guard guard(critical_);
-        return this->write_home(ram_.table[object.slot].address, {object.data, object.size});
-    }
-
     [[nodiscard]] object_state state_of(Address at) noexcept {
         const critical_guard guard(critical_);
         const std::size_t slot = ram_.table.search(at);
@@ -17836,7 +17905,6 @@ public:
                                            .dirty = ram_.table[slot].dirty != 0,
                                            .pinned = is_pinned(slot)};
     }
-    [[nodiscard]] bool has_views() const noexcept { return ram_.views != 0; }
     /// Saves an object, if it is resident.
     [[nodiscard]] result<void> save_object(Address at) noexcept {
         const critical_guard guard(critical_);
@@ -17847,28 +17915,46 @@ public:
     [[nodiscard]] result<void> unload_object(Address at) noexcept {
         const critical_guard guard(critical_);
         const std::size_t slot = ram_.table.search(at);
-        if (slot == none) {
-            return {};
-        }
-        if (is_pinned(slot)) {
-            return failure(errc::pinned);
-        }
-        const auto saved = this->save(slot);
-        if (saved) {
-            drop(slot);
-        }
-        return saved;
+        return slot == none ? result<void>() : this->unload(slot);
     }
-    /// Forgets what starts in `[at, at + size)`, which is not an object any more. O(1) if there are
-    /// no views, and one object.
-    void forget(address at, std::size_t size) noexcept {
-        const critical_guard guard(critical_);
-        if (const std::size_t slot = ram_.table.search(static_cast<Address>(at)); slot != none) {
+
+    // The rest that a heap calls is in its critical section.
+
+    /// Makes room in RAM for a new object, all of which is unsaved and pinned for writing, and not
+    /// yet written; returns its slot. If that can never fit the limit, nothing of it counts as
+    /// unsaved: then `save_new` follows in the same critical section. Errors: as `pin_object`.
+    [[nodiscard]] detail::slot_or_error create(Address at, std::size_t size) noexcept {
+        return pin_whole(at, size, {.offset = 0, .size = size},
+                         can_be_unsaved(size) ? access::write : access::read, false);
+    }
+    /// Whether all of an object can be unsaved at a time.
+    [[nodiscard]] static constexpr bool can_be_unsaved(std::size_t size) noexcept {
+        return size <= dirty_limit - base::slot_bytes;
+    }
+    [[nodiscard]] result<void> save_new(std::size_t slot) noexcept {
+        const auto& object = ram_.table[slot];
+        return this->write_home(object.address, {raw(slot), object.size});
+    }
+    [[nodiscard]] const typename table_type::slot_type& object_in(std::size_t slot) const noexcept {
+        return ram_.table[slot];
+    }
+    /// The slot of an object that starts at `at`, which may end; that of none if it is not
+    /// resident. Errors: pinned.
+    [[nodiscard]] detail::slot_or_error slot_to_end(Address at) noexcept {
+        const std::size_t slot = ram_.table.search(at);
+        return is_pinned(slot) ? detail::slot_or_error(failure(errc::pinned)) : slot;
+    }
+    [[nodiscard]] bool has_views() const noexcept { return ram_.views != 0; }
+    /// Forgets what is in the slot, and what starts in `[at, at + size)`, which is not an object
+    /// any more. O(1) if there are no views.
+    void forget(std::size_t slot, address at, std::size_t size) noexcept {
+        if (slot != none) {
             drop(slot);
         }
-        for (std::size_t slot = 0; ram_.views != 0 && slot < none; ++slot) {
-            if (ram_.table.holds(slot) && address{ram_.table[slot].address} - at < size) {
-                drop(slot);
+        // Free slots have address 0.
+        for (std::size_t other = 0; ram_.views != 0 && other < none; ++other) {
+            if (address{ram_.table[other].address} - at < size) {
+                drop(other);
             }
         }
     }
@@ -17912,29 +17998,55 @@ protected:
         return raw(where.frame) + where.offset;
     }
 
-    [[nodiscard]] result<pinned_bytes> hold(place where, std::size_t size, access how,
-                                            std::uint16_t flags) noexcept {
-        auto& pins = ram_.table[where.frame].pins;
+    /// Pins some bytes of what is in a slot, with `flags`.
+    [[nodiscard]] result<void> hold(std::size_t slot, const object_part& part, access how,
+                                    unsigned flags) noexcept {
+        auto& pins = ram_.table[slot].pins;
         if ((pins & table_type::full) != 0) {
             return failure(errc::no_free_frame);
         }
         if (how == access::write) {
-            if (const auto marked = mark(where.frame, where.offset, size); !marked) {
-                return failure(marked.error());
+            if (const auto marked = mark(slot, part.offset, part.size); !marked) {
+                return marked;
             }
-            pins = static_cast<std::uint16_t>(pins | table_type::writing | flags);
+            flags |= table_type::writing;
         }
-        ++pins;
-        return pinned_bytes{.data = raw_at(where), .size = size, .slot = where.frame};
+        pins = static_cast<std::uint16_t>((pins | flags) + 1);
+        return {};
     }
 
+private:
+    /// The slot of an object whose extent is known, pinned. What is not loaded stays only if all
+    /// goes well.
+    [[nodiscard]] detail::slot_or_error pin_whole(Address at, std::size_t size,
+                                                  const object_part& part, access how,
+                                                  bool load) noexcept {
+        const auto slot = object(at, size, load);
+        if (!slot) {
+            return slot;
+        }
+        const unsigned others = how == access::write ? table_type::count_mask : 0U;
+        if ((ram_.table[*slot].pins & (table_type::exclusive | others)) != 0) {
+            return failure(errc::pinned);
+        }
+        const auto held = hold(*slot, part, how, how == access::write ? table_type::exclusive : 0U);
+        if (held) {
+            return slot;
+        }
+        if (!load) {
+            drop(*slot);
+        }
+        return failure(held.error());
+    }
     /// The slot of an object whose extent is known.
-    [[nodiscard]] result<std::size_t> object(Address at, std::size_t size, bool load) noexcept {
+    [[nodiscard]] detail::slot_or_error object(Address at, std::size_t size, bool load) noexcept {
         const std::size_t slot = ram_.table.search(at);
         if (slot != none && ram_.table[slot].size >= size) {
             auto& pins = ram_.table[slot].pins;
-            ram_.views -= (pins & table_type::view) != 0 ? 1 : 0;
-            pins = static_cast<std::uint16_t>(pins & ~table_type::view);
+            if ((pins & table_type::view) != 0) {
+                --ram_.views;
+                pins = static_cast<std::uint16_t>(pins & ~table_type::view);
+            }
             touch(slot);
             return slot;
         }
@@ -17945,7 +18057,6 @@ protected:
         }
         return bring(at, size, load, 0);
     }
-    critical_section critical_;
 };
 
 } // namespace vmem
@@ -17974,6 +18085,7 @@ protected:
     using base::none;
     using base::ram_;
     using base::raw;
+    using base::raw_at;
     using base::touch;
     using typename base::table_type;
 
@@ -18000,9 +18112,19 @@ protected:
     };
 
     /// The slot of a view of these bytes, loaded if wanted. Errors: as `bring`.
-    [[nodiscard]] result<std::size_t> view(Address at, std::size_t size, bool load) noexcept {
+    [[nodiscard]] detail::slot_or_error view(Address at, std::size_t size, bool load) noexcept {
         const auto cleared = clear(at, size);
-        return cleared ? bring(at, size, load, table_type::view) : failure(cleared.error());
+        return cleared ? bring(at, size, load, table_type::view)
+                       : detail::slot_or_error(failure(cleared.error()));
+    }
+    /// Pins bytes, some of which others may write as well. Errors: as `hold`.
+    [[nodiscard]] result<pinned_bytes> hold_bytes(place where, std::size_t size,
+                                                  access how) noexcept {
+        const auto held = hold(where.frame, {.offset = where.offset, .size = size}, how, 0);
+        if (!held) {
+            return failure(held.error());
+        }
+        return pinned_bytes{.data = raw_at(where), .size = size, .slot = where.frame};
     }
     /// Where bytes are, whatever they belong to; in RAM as well aligned as a type of `unit` bytes
     /// can need it. If they are not resident, a view of `around` comes in.
@@ -18029,7 +18151,7 @@ protected:
         if (!found) {
             return failure(found.error());
         }
-        const auto held = hold(found->where, size, how, 0);
+        const auto held = hold_bytes(found->where, size, how);
         if (!held && found->fresh) {
             drop(found->where.frame); // Perhaps it was not read.
         }
@@ -18083,14 +18205,13 @@ class object_cache : public object_views<Storage, Address, Shape, DirtyLimit, St
     using base::drop;
     using base::end_;
     using base::for_each_resident;
-    using base::hold;
+    using base::hold_bytes;
     using base::hold_found;
     using base::locate;
     using base::locate_short;
     using base::mark;
     using base::none;
     using base::ram_;
-    using base::raw;
     using base::raw_at;
     using base::touch;
     using base::view;
@@ -18102,6 +18223,7 @@ public:
     using address_type = Address;
     using base::check;
     using base::page_size;
+    using base::raw;
     using base::reserved;
     using base::unpin;
     using base::unpinned_frames;
@@ -18147,9 +18269,9 @@ public:
         end_ = end;
         return {};
     }
-    /// Drops every RAM copy; no address is valid until the next `start`.
+    /// Drops every RAM copy; no address is valid until the next `start`. Both are called in a
+    /// critical section.
     void stop() noexcept {
-        const critical_guard guard(critical_);
         this->reset();
         end_ = 0;
     }
@@ -18289,7 +18411,7 @@ public:
             }
             slot = *brought;
         }
-        return hold({.frame = slot, .offset = 0}, count, access::write, 0);
+        return hold_bytes({.frame = slot, .offset = 0}, count, access::write);
     }
     [[nodiscard]] result<void> put_back(const pinned_bytes& copy, address) noexcept {
         unpin(copy.slot);
@@ -18493,7 +18615,9 @@ class run_mover {
     using run = page_run<Frames, Most>;
 
 public:
-    run_mover(Table& frames, Transfer& transfer) noexcept : frames_(frames), transfer_(transfer) {}
+    /// `bytes` are those of all frames.
+    run_mover(Table& frames, Transfer& transfer, std::byte* bytes) noexcept
+        : frames_(frames), transfer_(transfer), bytes_(bytes) {}
 
     /// How many pages from `page` on, which is not resident, are worth bringing in together, below
     /// page number `end`: as many as are resident just before it, so that the number doubles from
@@ -18518,7 +18642,7 @@ public:
                                     MakeRoom make_room) noexcept {
         run taken;
         while (taken.size() < count) {
-            const result<std::size_t> room = make_room();
+            const auto room = make_room();
             if (!room) {
                 break;
             }
@@ -18570,7 +18694,7 @@ public:
 private:
     template <class Byte>
     [[nodiscard]] auto pieces(const run& of, std::size_t begin, std::size_t end) noexcept {
-        return run_pieces<Byte, PageSize, run>(frames_.bytes(0).data(), of, begin, end);
+        return run_pieces<Byte, PageSize, run>(bytes_, of, begin, end);
     }
     [[nodiscard]] bool is_resident(std::size_t page) noexcept {
         return frames_.search(page) != Frames;
@@ -18586,6 +18710,7 @@ private:
 
     Table& frames_;
     Transfer& transfer_;
+    std::byte* bytes_;
 };
 
 } // namespace vmem::detail
@@ -18680,7 +18805,7 @@ public:
     [[nodiscard, gnu::always_inline]] std::byte* use(place where) noexcept {
         frames_.touch(where.frame);
         count_access();
-        return frames_.raw(where);
+        return raw(where);
     }
     /// Records that `count` bytes at a place found before change.
     [[gnu::always_inline]] void mark_dirty(place where, std::size_t count) noexcept {
@@ -18697,9 +18822,6 @@ public:
     [[nodiscard]] result<void> flush() noexcept {
         result<void> outcome;
         for (std::size_t frame = 0; frame < Frames; ++frame) {
-            if (!frames_.holds_page(frame)) {
-                continue;
-            }
             if (const auto saved = write_back(frame); !saved && outcome) {
                 outcome = saved;
             }
@@ -18736,69 +18858,65 @@ public:
     /// Why `[at, at + count)` cannot be accessed: not_open before `start`, null_pointer in the
     /// reserved page, out_of_range past the end.
     [[nodiscard]] constexpr result<void> check(address at, std::size_t count) const noexcept {
-        if (end_ == 0) {
-            return failure(errc::not_open);
+        if (at >= reserved && at <= end_ && count <= end_ - at) {
+            return {};
         }
-        if (at < reserved) {
-            return failure(errc::null_pointer);
-        }
-        return detail::check_range(end_, at, count);
+        return failure(end_ == 0       ? errc::not_open
+                       : at < reserved ? errc::null_pointer
+                                       : errc::out_of_range);
     }
 
 protected:
     using table = frame_table<Address, PageSize, Frames, Eviction, Translation>;
 
-    /// Where `at`, which is valid, is in RAM; brought in if need be. Counts as a use of the page,
-    /// except that for a page brought in the policy sees the insertion alone.
-    [[nodiscard]] result<place> resident(address at, bool load) noexcept {
-        place where;
+    /// The frame of the page of `at`, which is valid; brought in if need be, and not read if
+    /// `overwritten` bytes are all of it. Counts as a use of the page, except that for a page
+    /// brought in the policy sees the insertion alone.
+    slot_or_error resident(address at, std::size_t overwritten) noexcept {
         count_access();
+        place where;
         if (!find<1, 1>(static_cast<Address>(at), where)) {
-            where.frame = frames_.search(table::page_of(at));
+            where.frame = frames_.search_on(table::page_of(at));
             if (where.frame == Frames) {
-                const auto brought = fault(table::page_of(at), load);
-                if (!brought) {
-                    return failure(brought.error());
-                }
-                where.frame = *brought;
-                return where;
+                return fault(table::page_of(at), overwritten);
             }
         }
         frames_.touch(where.frame);
-        return where;
+        return where.frame;
     }
 
     /// Brings in a page that is not resident.
-    [[nodiscard, gnu::noinline]] result<std::size_t> fault(std::size_t page, bool load) noexcept {
+    [[gnu::noinline]] slot_or_error fault(std::size_t page, std::size_t overwritten) noexcept {
+        const bool load = overwritten != PageSize;
         if constexpr (MostPages > 1) {
             if (const std::size_t frame = load ? bring_run(page) : Frames; frame != Frames) {
                 return frame;
             }
         }
         const auto frame = make_room();
-        if (!frame) {
-            return frame;
-        }
-        if (load) {
-            if (const auto loaded = transfer_.load(table::address_of(page), frames_.bytes(*frame));
-                !loaded) {
-                return failure(loaded.error());
+        if (frame) {
+            if (load) {
+                if (const auto loaded =
+                        transfer_.load(table::address_of(page), {bytes(*frame), PageSize});
+                    !loaded) {
+                    return failure(loaded.error());
+                }
             }
+            frames_.insert(page, *frame);
         }
-        frames_.insert(page, *frame);
         return frame;
     }
 
     /// Brings in `page`, which is not resident, and some after it. Its frame; or `Frames` if it
     /// follows no run, or something failed: then it is to be treated like any other page.
     [[nodiscard]] std::size_t bring_run(std::size_t page) noexcept {
-        mover pages(frames_, transfer_);
+        mover pages(frames_, transfer_, bytes(0));
         const std::size_t count = pages.length(page, table::page_of(end_));
         return count < 2 ? Frames : pages.bring(page, count, [this] { return make_room(); });
     }
 
     /// An empty frame: one never used, or the victim's.
-    [[nodiscard]] result<std::size_t> make_room() noexcept {
+    slot_or_error make_room() noexcept {
         if (const std::size_t empty = frames_.empty_frame(); empty != Frames) {
             return empty;
         }
@@ -18832,24 +18950,29 @@ protected:
     /// Writes the dirty range of a frame, rounded out to the storage's write_size. A pinned page
     /// stays dirty: its holder may go on writing.
     [[nodiscard]] result<void> write_back(std::size_t frame) noexcept {
-        if (!frames_.dirty().any(frame)) {
+        if (!frames_.holds_page(frame) || !frames_.dirty().any(frame)) {
             return {};
         }
         const auto [begin, end] = frames_.dirty().rounded(frame, traits::write_size);
         if constexpr (MostPages > 1) {
-            if (mover(frames_, transfer_).write(frame, begin, end)) {
+            if (mover(frames_, transfer_, bytes(0)).write(frame, begin, end)) {
                 return {};
             }
         }
-        const auto changed = frames_.bytes(frame).subspan(begin, end - begin);
-        if (const auto written = transfer_.save(frames_.page_address(frame) + begin, changed);
-            !written) {
-            return written;
-        }
-        if (frames_.pins(frame) == 0) {
+        const auto written = transfer_.save(frames_.page_address(frame) + begin,
+                                            {bytes(frame) + begin, end - begin});
+        if (written && frames_.pins(frame) == 0) {
             frames_.mark_clean(frame);
         }
-        return {};
+        return written;
+    }
+
+    [[nodiscard, gnu::always_inline]] std::byte* raw(place where) noexcept {
+        return &bytes_[where.position(PageSize)];
+    }
+    /// The `PageSize` bytes of a frame.
+    [[nodiscard]] std::byte* bytes(std::size_t frame) noexcept {
+        return raw({.frame = frame, .offset = 0});
     }
 
     [[gnu::always_inline]] void count_access() noexcept {
@@ -18869,6 +18992,9 @@ protected:
 
 private:
     using mover = run_mover<table, transfer, PageSize, Frames, MostPages>;
+
+    // Last, so that all else is near the start of the object, within the reach of one instruction.
+    alignas(table::frame_alignment) std::array<std::byte, PageSize * Frames> bytes_;
 };
 
 } // namespace vmem::detail
@@ -18909,9 +19035,8 @@ public:
         for (std::size_t frame = free.first; frame < free.first + free.count; ++frame) {
             frames_.borrow(frame);
         }
-        return pinned_bytes{.data = frames_.bytes(free.first).data(),
-                            .size = free.count * PageSize,
-                            .slot = free.first};
+        return pinned_bytes{
+            .data = bytes(free.first), .size = free.count * PageSize, .slot = free.first};
     }
     /// Ends a loan. O(1) per frame.
     void take_back(const pinned_bytes& loan) noexcept {
@@ -18921,6 +19046,7 @@ public:
     }
 
 protected:
+    using base::bytes;
     using base::frames_;
     using base::transfer_;
 
@@ -18956,7 +19082,7 @@ protected:
             } else if (count == PageSize && frames_.pins(frame) == 0) {
                 frames_.remove(frame);
             } else {
-                std::memcpy(frames_.bytes(frame).data() + offset, in.data() + (begin - to), count);
+                std::memcpy(bytes(frame) + offset, in.data() + (begin - to), count);
             }
         }
         return written;
@@ -19016,10 +19142,12 @@ class page_cache : public detail::lending_pager<Storage, Address, PageSize, Fram
                                                 Translation, Statistics, MostPages> {
     using base = detail::lending_pager<Storage, Address, PageSize, Frames, Eviction, Translation,
                                        Statistics, MostPages>;
+    using base::bytes;
     using base::count_access;
     using base::fault;
     using base::frames_;
     using base::make_room;
+    using base::raw;
     using base::resident;
     using base::write_back;
     using typename base::table;
@@ -19046,59 +19174,32 @@ public:
         if (whole == 0) {
             return failure(errc::not_contiguous);
         }
-        const auto where = resident(at, true);
-        if (!where) {
-            return failure(where.error());
+        const auto frame = resident(at, 0);
+        if (!frame) {
+            return failure(frame.error());
         }
-        if (frames_.pins(where->frame) == table::max_pins) {
+        if (frames_.pins(*frame) == table::max_pins) {
             return failure(errc::no_free_frame);
         }
-        frames_.add_pin(where->frame);
+        frames_.add_pin(*frame);
+        const place where{.frame = *frame, .offset = table::offset_of(at)};
         const std::size_t size = detail::lesser(count, whole) * unit;
         if (how == access::write) {
-            frames_.mark_dirty(*where, size);
+            frames_.mark_dirty(where, size);
         }
-        return pinned_bytes{.data = frames_.raw(*where), .size = size, .slot = where->frame};
+        return pinned_bytes{.data = raw(where), .size = size, .slot = where.frame};
     }
 
     /// Copies bytes out, page by page. Errors: those of `check`, no_free_frame, the storage's; then
     /// the contents of `out` are unspecified. Storage operations: at most two per page touched.
     [[nodiscard]] result<void> read(address from, std::span<std::byte> out) noexcept {
-        if (const auto valid = check(from, out.size()); !valid) {
-            return valid;
-        }
-        while (!out.empty()) {
-            const auto where = resident(from, true);
-            if (!where) {
-                return failure(where.error());
-            }
-            const std::size_t count = run_from(from, *where, out.size());
-            std::memcpy(out.data(), frames_.raw(*where), count);
-            out = out.subspan(count);
-            from += count;
-        }
-        return {};
+        return copy_bytes(from, out.data(), out.size(), access::read);
     }
 
     /// Copies bytes in, page by page; a page written whole is not read first. Errors: as `read`;
     /// then a prefix of `in`, up to the end of a page, has been written.
     [[nodiscard]] result<void> write(address to, std::span<const std::byte> in) noexcept {
-        if (const auto valid = check(to, in.size()); !valid) {
-            return valid;
-        }
-        while (!in.empty()) {
-            const bool whole = table::offset_of(to) == 0 && in.size() >= PageSize;
-            const auto where = resident(to, !whole);
-            if (!where) {
-                return failure(where.error());
-            }
-            const std::size_t count = run_from(to, *where, in.size());
-            std::memcpy(frames_.raw(*where), in.data(), count);
-            mark_run(*where, count);
-            in = in.subspan(count);
-            to += count;
-        }
-        return {};
+        return copy_bytes(to, const_cast<std::byte*>(in.data()), in.size(), access::write);
     }
 
     /// As `read`, but past the frames: whole units of the storage are read in one operation,
@@ -19147,15 +19248,14 @@ public:
         if (const std::size_t shared = frames_.copy_of(from, count);
             shared != Frames && frames_.pins(shared) < table::max_pins) {
             frames_.add_pin(shared);
-            return pinned_bytes{
-                .data = frames_.bytes(shared).data(), .size = count, .slot = shared};
+            return pinned_bytes{.data = bytes(shared), .size = count, .slot = shared};
         }
         const auto room = make_room();
         if (!room) {
             return failure(room.error());
         }
         frames_.borrow(*room);
-        const pinned_bytes copy{.data = frames_.bytes(*room).data(), .size = count, .slot = *room};
+        const pinned_bytes copy{.data = bytes(*room), .size = count, .slot = *room};
         if (const auto done = read(from, {copy.data, count}); !done) {
             discard(copy);
             return failure(done.error());
@@ -19185,11 +19285,11 @@ public:
     /// Reads the start of the reserved page. Precondition: `out` is at most a page. Uses a frame,
     /// and leaves nothing resident.
     [[nodiscard]] result<void> read_reserved(std::span<std::byte> out) noexcept {
-        const auto frame = fault(0, true);
+        const auto frame = fault(0, 0);
         if (!frame) {
             return failure(frame.error());
         }
-        std::memcpy(out.data(), frames_.bytes(*frame).data(), out.size());
+        std::memcpy(out.data(), bytes(*frame), out.size());
         frames_.remove(*frame);
         return {};
     }
@@ -19197,11 +19297,11 @@ public:
     /// Writes the start of the reserved page to storage at once. Precondition: `in` is at most a
     /// page.
     [[nodiscard]] result<void> write_reserved(std::span<const std::byte> in) noexcept {
-        const auto frame = fault(0, true);
+        const auto frame = fault(0, 0);
         if (!frame) {
             return failure(frame.error());
         }
-        std::memcpy(frames_.bytes(*frame).data(), in.data(), in.size());
+        std::memcpy(bytes(*frame), in.data(), in.size());
         frames_.mark_dirty({.frame = *frame, .offset = 0}, in.size());
         const auto saved = write_back(*frame);
         frames_.remove(*frame);
@@ -19224,9 +19324,45 @@ private:
         return {.head = head, .middle = detail::align_down(count - head, unit)};
     }
 
-    /// Bytes at `at`, which is at `where`, that are contiguous in RAM, at most `count`. Pages that
-    /// came one after the other are often in frames that follow each other, and one long copy is
-    /// faster than several short ones. Each page counts as used.
+    /// Both directions in one function, out of line, as they are the same walk. Only
+    /// `access::read` changes `data`.
+    [[nodiscard, gnu::noinline]] result<void> copy_bytes(address at, std::byte* data,
+                                                         std::size_t count, access how) noexcept {
+        if (const auto valid = check(at, count); !valid) {
+            return valid;
+        }
+        while (count != 0) {
+            const std::size_t offset = table::offset_of(at);
+            std::size_t part = detail::lesser(count, PageSize - offset);
+            const auto frame = resident(at, how == access::write ? part : 0);
+            if (!frame) {
+                return failure(frame.error());
+            }
+            const place where{.frame = *frame, .offset = offset};
+            if constexpr (copies_runs) {
+                part = run_from(at, where, count);
+            }
+            std::byte* to = data;
+            std::byte* from = raw(where);
+            if (how == access::write) {
+                mark_run(where, part);
+                std::swap(to, from);
+            }
+            std::memcpy(to, from, part);
+            data += part;
+            at += part;
+            count -= part;
+        }
+        return {};
+    }
+
+    /// Pages that came one after the other are often in frames that follow each other. Where
+    /// copying a page takes no longer than looking for it, one long copy is faster than several
+    /// short ones.
+    static constexpr bool copies_runs = !table::is_small_processor;
+
+    /// Bytes at `at`, which is at `where`, that are contiguous in RAM, at most `count`. Each page
+    /// counts as used.
     [[nodiscard]] std::size_t run_from(address at, place where, std::size_t count) noexcept {
         std::size_t run = PageSize - where.offset;
         place next;
@@ -19240,12 +19376,14 @@ private:
     }
     /// Records that such a run changes.
     void mark_run(place where, std::size_t count) noexcept {
-        while (count != 0) {
-            const std::size_t part = detail::lesser(count, PageSize - where.offset);
-            frames_.mark_dirty(where, part);
-            where = {.frame = where.frame + 1, .offset = 0};
-            count -= part;
+        if constexpr (copies_runs) {
+            for (; count > PageSize - where.offset;
+                 where = {.frame = where.frame + 1, .offset = 0}) {
+                frames_.mark_dirty(where, PageSize - where.offset);
+                count -= PageSize - where.offset;
+            }
         }
+        frames_.mark_dirty(where, count);
     }
 
     /// Whether the second half of a copy's frame shows the bytes as they were, so that those that
@@ -19279,8 +19417,8 @@ private:
 /// \file
 /// Which frame holds a page? Both answers below give a *guess* in one load; the caller compares the
 /// guessed frame's tag with the page and has its answer. So the hot path is the same for both, an
-/// absent page, an out-of-range page and a stale guess all fail the same comparison, and the range
-/// check costs nothing.
+/// absent page, an out-of-range page and a wrong guess all fail the same comparison, and the range
+/// check costs nothing. Of an exact table the guess alone is the answer, for a page in range.
 namespace vmem {
 
 /// One frame index per page of virtual memory: the fastest, for up to a few thousand pages.
@@ -19291,22 +19429,33 @@ struct page_table {
 
     template <std::size_t Frames>
     class bind {
+        using index = detail::smallest_uint<Frames - 1>;
+
     public:
-        using slot_type = detail::smallest_uint<Frames>;
         /// Highest number of pages that can be translated.
         static constexpr std::size_t max_pages = Pages;
+        /// Whether the guess for a page below `max_pages` that is in no frame is `Frames`. Else,
+        /// where an index has no value for that, it is any frame.
+        static constexpr bool is_exact = Frames <= (std::numeric_limits<index>::max)();
+
+        constexpr bind() noexcept { frame_of_.fill(none); }
+
+        /// `page`, or some other one if that is out of range. O(1).
+        [[nodiscard]] static constexpr std::size_t in_range(std::size_t page) noexcept {
+            return std::has_single_bit(Pages) ? page & (Pages - 1) : page < Pages ? page : 0;
+        }
 
         /// The only frame that can hold `page`. O(1), one load.
         [[nodiscard]] constexpr std::size_t guess(std::size_t page) const noexcept {
             if constexpr (std::has_single_bit(Pages)) {
-                return frame_of_[page & (Pages - 1)];
+                return frame_of_[in_range(page)];
             } else {
                 // A branch, which is predicted, where a conditional move would wait for the
                 // address.
                 if (page < Pages) [[likely]] {
                     return frame_of_[page];
                 }
-                return 0;
+                return none;
             }
         }
 
@@ -19320,13 +19469,15 @@ struct page_table {
             frame_of_[page] = static_cast<index>(frame);
         }
 
-        /// Nothing to do: a stale entry fails the caller's tag comparison.
         template <class PageOf>
-        constexpr void erase(std::size_t, std::size_t, PageOf) noexcept {}
+        constexpr void erase(std::size_t page, std::size_t, PageOf) noexcept {
+            frame_of_[page] = none;
+        }
 
     private:
-        using index = detail::smallest_uint<Frames - 1>;
-        std::array<index, Pages> frame_of_{};
+        static constexpr index none = is_exact ? static_cast<index>(Frames) : 0;
+
+        std::array<index, Pages> frame_of_;
     };
 };
 
@@ -20507,7 +20658,7 @@ static_assert(gathering_storage<file_storage> && scattering_storage<file_storage
 
 namespace vmem::detail {
 
-/// What each half of a mirror says of itself, in its last unit. Native byte order.
+/// What each half of a mirror says of itself, in its last two units alike. Native byte order.
 struct mirror_mark {
     static constexpr std::uint64_t magic_number = 0x0A1A0A0D72726D76; // "vmrr\r\n\x1a\n"
 
@@ -20541,6 +20692,16 @@ static_assert(sizeof(mirror_mark) == 24 && std::is_trivially_copyable_v<mirror_m
     }
     return found.generation;
 }
+/// Tells the units of two halves apart without RAM for both: FNV-1a (Fowler, Noll, Vo), 64 bits.
+/// Not a CRC: of all that ends with its own CRC, such as a superblock, the CRC is the same.
+[[nodiscard]] inline std::uint64_t digest(std::span<const std::byte> unit) noexcept {
+    std::uint64_t found = 0xCBF29CE484222325;
+    for (const std::byte value : unit) {
+        found = (found ^ std::to_integer<std::uint64_t>(value)) * 0x100000001B3;
+    }
+    return found;
+}
+
 /// Fills a unit with a mark.
 inline void write_mark(std::span<std::byte> unit, std::uint64_t generation) noexcept {
     mirror_mark made;
@@ -20574,7 +20735,7 @@ enum class mirror_half : std::uint8_t { first, second };
 /// makes both equal again. A unit that was torn in both `checked` halves is corrupt, as on one.
 ///
 /// Costs: two writes, two syncs, one read; a repair reads and writes a unit. RAM: one unit, which
-/// is the coarsest granularity of the two. The last unit of each is the mirror's own.
+/// is the coarsest granularity of the two. The last two units of each are the mirror's own.
 template <class First, class Second>
 class mirrored {
     static_assert((check_storage<First>(), true));
@@ -20601,7 +20762,7 @@ public:
                        detail::border_alignment(storage_traits<Second>::geometry) | 64U);
 
     /// Makes a mirror of what the first storage holds: copies all of it to the second. Errors:
-    /// wrong_size if one of them has no room for two units; theirs.
+    /// wrong_size if one of them has no room for three units; theirs.
     [[nodiscard]] static result<mirrored> format(First first, Second second) {
         mirrored made(std::move(first), std::move(second));
         if (made.size_ == 0) {
@@ -20673,21 +20834,22 @@ public:
     }
 
     /// Reads both halves completely, repairs what one of them cannot read, and where they differ
-    /// has the second agree with the first; then syncs. Errors: that of the first unit that neither
-    /// can read, after all others were seen to. With one half in use it only reads.
+    /// has the second agree with the first; then syncs. Errors: that of the first unit that was not
+    /// seen to, after all others were; corrupt only if nothing is amiss but units that neither half
+    /// can read. With one half in use it only reads.
     [[nodiscard]] result<void> scrub() {
         result<void> outcome;
-        for (address at = 0; at < size_; at += unit) {
-            auto done = load(at);
-            if (done && uses_both()) {
-                done = agree(at);
-            }
-            if (!done && outcome) {
+        const auto note = [&outcome](const result<void>& done) {
+            if (!done && (outcome || outcome.error() == errc::corrupt)) {
                 outcome = done;
             }
+        };
+        for (address at = 0; at < size_; at += unit) {
+            const auto loaded = load(at);
+            note(loaded && uses_both() ? agree(at) : loaded);
         }
-        const auto synced = sync();
-        return outcome ? synced : outcome;
+        note(sync());
+        return outcome;
     }
 
     /// Takes in the half that was left out: copies everything to it. Nothing to do if both are in
@@ -20698,6 +20860,10 @@ public:
             return {};
         }
         const mirror_half stale = other(preferred());
+        // If a mark failed before, that of the half in use may be older than `generation_`.
+        if (const auto settled = settle(); !settled) {
+            return settled;
+        }
         for (address at = 0; at < size_; at += unit) {
             const auto loaded = load_from(preferred(), at);
             const auto done = loaded ? store_to(stale, at) : spoil(stale, at, loaded.error());
@@ -20710,10 +20876,9 @@ public:
             return synced;
         }
         const auto marked = mark(stale);
-        if (marked) {
-            used_ = {true, true};
-            unmarked_ = false;
-        }
+        used_[static_cast<std::size_t>(stale)] = marked.has_value();
+        // If that failed, the mark may be there all the same.
+        unmarked_ = !marked;
         return marked;
     }
 
@@ -20731,10 +20896,13 @@ public:
     [[nodiscard]] constexpr Second& second() noexcept { return second_; }
 
 private:
+    /// Of each half, one unit each: while the one is written, the other counts.
+    static constexpr std::size_t marks = 2;
+
     mirrored(First&& first, Second&& second)
         : first_(std::move(first)), second_(std::move(second)) {
         const address units = (std::min)(first_.size(), second_.size()) / unit;
-        size_ = units < 2 ? 0 : (units - 1) * unit;
+        size_ = units <= marks ? 0 : (units - marks) * unit;
     }
 
     [[nodiscard]] static constexpr mirror_half other(mirror_half which) noexcept {
@@ -20769,29 +20937,54 @@ private:
         });
     }
 
-    /// Generation of a half, 0 if it has no mark; corrupt.
-    [[nodiscard]] result<std::uint64_t> read_mark(mirror_half which) {
-        if (const auto loaded = load_from(which, size_); !loaded) {
+    [[nodiscard]] result<std::uint64_t> read_mark(mirror_half which, address at) {
+        if (const auto loaded = load_from(which, at); !loaded) {
             return failure(loaded.error());
         }
         return detail::generation_in(buffer_);
     }
+    /// Generation of a half, 0 if it has no mark. Errors: if neither of its marks can be read.
+    [[nodiscard]] result<std::uint64_t> read_mark(mirror_half which) {
+        const auto one = read_mark(which, size_);
+        const auto two = read_mark(which, size_ + unit);
+        return one.value_or(0) > two.value_or(0) || !two ? one : two;
+    }
+    /// Gives a half the newest generation, durably. Whenever this is cut short, one of its marks
+    /// can be read.
     [[nodiscard]] result<void> mark(mirror_half which) {
+        const auto sync_half = [](auto& half) { return half.sync(); };
+        // What was written before must not be younger than the mark; nor must the mark that stays.
+        auto done = one_of(which, sync_half);
+        const bool first_is_newer =
+            read_mark(which, size_).value_or(0) > read_mark(which, size_ + unit).value_or(0);
         detail::write_mark(buffer_, generation_);
-        const auto stored = store_to(which, size_);
-        return stored ? one_of(which, [](auto& half) { return half.sync(); }) : stored;
+        for (std::size_t n = 0; n < marks && done; ++n) {
+            done = store_to(which, (n == 0) == first_is_newer ? size_ + unit : size_);
+            done = done ? one_of(which, sync_half) : done;
+        }
+        return done;
+    }
+    /// The same with a generation that no half has. If that fails, it may be there all the same,
+    /// and is not used again.
+    [[nodiscard]] result<void> mark_newer(mirror_half which) {
+        ++generation_;
+        return mark(which);
+    }
+    /// Marks the half in use as the newer one, if the other might not be older.
+    [[nodiscard]] result<void> settle() {
+        if (unmarked_) {
+            const auto marked = mark_newer(preferred());
+            unmarked_ = !marked;
+            return marked;
+        }
+        return {};
     }
 
     /// Does the same to both halves. The one that fails is left out if the other can go on alone.
     template <class Operation>
     [[nodiscard]] result<void> on_both(Operation operation) {
-        if (unmarked_) {
-            ++generation_;
-            if (const auto marked = mark(preferred()); !marked) {
-                --generation_;
-                return marked;
-            }
-            unmarked_ = false;
+        if (const auto settled = settle(); !settled) {
+            return settled;
         }
         for (const mirror_half which : {mirror_half::first, mirror_half::second}) {
             if (!uses(which)) {
@@ -20809,13 +21002,9 @@ private:
         return {};
     }
     [[nodiscard]] bool go_on_without(mirror_half which) {
-        ++generation_;
-        if (!mark(other(which))) {
-            --generation_;
-            return false;
-        }
-        used_[static_cast<std::size_t>(which)] = false;
-        return true;
+        const bool marked = mark_newer(other(which)).has_value();
+        used_[static_cast<std::size_t>(which)] = !marked;
+        return marked;
     }
 
     /// Where a write of a part of a unit fails because the rest cannot be read, the other half may
@@ -20865,8 +21054,8 @@ private:
     }
     /// Has the second half hold at `at` what the buffer does.
     [[nodiscard]] result<void> agree(address at) {
-        const std::uint32_t crc = crc32c(buffer_);
-        if (load_from(mirror_half::second, at) && crc32c(buffer_) == crc) {
+        const std::uint64_t expected = detail::digest(buffer_);
+        if (load_from(mirror_half::second, at) && detail::digest(buffer_) == expected) {
             return {};
         }
         if (const auto loaded = load_from(mirror_half::first, at); !loaded) {
@@ -20882,7 +21071,7 @@ private:
     address size_ = 0;
     std::uint64_t generation_ = 0;
     std::uint64_t repairs_ = 0;
-    /// A half was left out, and the other does not say so yet.
+    /// A half is left out, and at the next start its mark might be as new as the other's.
     bool unmarked_ = false;
     /// By half.
     std::array<bool, 2> used_{};
@@ -21420,6 +21609,7 @@ inline constexpr version_number version{VMEM_VERSION_MAJOR, VMEM_VERSION_MINOR, 
 #define VMEM_DETAIL_ADDRESS_ORDERED_LIST_HPP
 #include <bit>
 #include <cstddef>
+#include <cstring>
 #include <limits>
 #include <new>
 #include <span>
@@ -21557,6 +21747,27 @@ public:
         }
     }
 
+    /// Moves the `size` bytes at `offset`, which are not free, to the first multiple of `align` in
+    /// the block that ends there; returns where they are then.
+    [[nodiscard]] std::size_t slide(std::size_t offset, std::size_t size,
+                                    std::size_t align) noexcept {
+        position before = free_.before_begin();
+        position gap = free_.begin();
+        while (gap != free_.end() && end_of(*gap) < offset) {
+            before = gap++;
+        }
+        if (gap == free_.end() || end_of(*gap) != offset || room_in(*gap, align) == 0) {
+            return offset;
+        }
+        const std::size_t room = room_in(*gap, align);
+        const std::size_t to = offset - room;
+        const position last = room != gap->size ? gap : before;
+        carve(before, to, room);
+        std::memmove(at(to), at(offset), size);
+        release(last, to + size, room);
+        return to;
+    }
+
     /// Whether the list is in order and has no neighbours, and all but `in_use` bytes are in it.
     [[nodiscard]] bool is_sound(std::size_t in_use) const noexcept {
         std::size_t free_bytes = 0;
@@ -21582,11 +21793,11 @@ private:
     }
     /// Bytes at the start of a block that are skipped for the sake of alignment.
     [[nodiscard]] static std::size_t gap(const free_block& block, std::size_t align) noexcept {
-        return static_cast<std::size_t>((0 - address_of(&block)) & (align - 1));
+        return align <= granule ? 0
+                                : static_cast<std::size_t>((0 - address_of(&block)) & (align - 1));
     }
     [[nodiscard]] static std::size_t room_in(const free_block& block, std::size_t align) noexcept {
-        const std::size_t skipped = gap(block, align);
-        return skipped < block.size ? block.size - skipped : 0;
+        return block.size - lesser(gap(block, align), block.size);
     }
 
     void insert_after(const position& before, std::size_t offset, std::size_t size) noexcept {
@@ -21667,17 +21878,14 @@ public:
         if (const auto possible = detail::check_request(size, align); !possible) {
             return failure(possible.error());
         }
-        if (size > free_.bytes()) {
-            return out_of_memory();
-        }
         const std::size_t wanted = granules(size);
-        const position chosen = free_.template choose<Fit>(wanted, align);
+        const position chosen =
+            size > free_.bytes() ? free_.none() : free_.template choose<Fit>(wanted, align);
         if (chosen == free_.none()) {
             return out_of_memory();
         }
         const std::size_t at = free_.first_aligned(chosen, align);
-        free_.carve(chosen, at, wanted);
-        count_in(wanted);
+        take(chosen, at, wanted);
         return free_.at(at);
     }
 
@@ -21685,17 +21893,7 @@ public:
     /// what is not found out.
     [[nodiscard]] result<void> deallocate(void* p, std::size_t size,
                                           std::size_t align = default_alignment) noexcept {
-        if (const auto placed = check_place(p, size, align); !placed) {
-            return placed;
-        }
-        const std::size_t at = free_.offset_of(p);
-        const position before = free_.last_up_to(at);
-        if (const auto live = check_live(before, at, granules(size)); !live) {
-            return live;
-        }
-        free_.release(before, at, granules(size));
-        in_use_ -= granules(size);
-        return {};
+        return change(p, size, align, false);
     }
 
     /// In place where the block shrinks, or where the memory behind it is free and large enough;
@@ -21720,14 +21918,12 @@ public:
         }
         const std::size_t after_size = granules(new_size);
         if (after_size < before_size) {
-            free_.release(before, at + after_size, before_size - after_size);
-            in_use_ -= before_size - after_size;
+            give(before, at + after_size, before_size - after_size);
         } else if (after_size > before_size) {
             if (!free_.next_has(before, at + before_size, after_size - before_size)) {
                 return detail::relocate(*this, p, old_size, new_size, align);
             }
-            free_.carve(before, at + before_size, after_size - before_size);
-            count_in(after_size - before_size);
+            take(before, at + before_size, after_size - before_size);
         }
         return p;
     }
@@ -21737,17 +21933,12 @@ public:
     /// foreign_pointer, out_of_memory.
     [[nodiscard]] result<void> allocate_at(void* p, std::size_t size,
                                            std::size_t align = default_alignment) noexcept {
-        if (const auto placed = check_place(p, size, align); !placed) {
-            return placed;
-        }
-        const std::size_t at = free_.offset_of(p);
-        const position before = free_.last_up_to(at);
-        if (!free_.next_has(before, at, granules(size))) {
-            return out_of_memory();
-        }
-        free_.carve(before, at, granules(size));
-        count_in(granules(size));
-        return {};
+        return change(p, size, align, true);
+    }
+
+    /// See the contract. O(free blocks).
+    [[nodiscard]] void* slide(void* p, std::size_t size, std::size_t align) noexcept {
+        return free_.at(free_.slide(free_.offset_of(p), granules(size), align));
     }
 
     /// It always is sorted.
@@ -21776,14 +21967,44 @@ public:
 private:
     using position = detail::address_ordered_list::position;
 
-    /// `size` rounded up, in bytes. Precondition: it is not larger than the arena.
+    /// `size` rounded up, in bytes; what is larger than the arena may wrap.
     [[nodiscard]] static constexpr std::size_t granules(std::size_t size) noexcept {
         return detail::align_up(size, granule);
     }
 
-    void count_in(std::size_t bytes) noexcept {
+    /// Makes free bytes live, behind `before`.
+    void take(const position& before, std::size_t at, std::size_t bytes) noexcept {
+        free_.carve(before, at, bytes);
         in_use_ += bytes;
-        peak_ = in_use_ > peak_ ? in_use_ : peak_;
+        if (in_use_ > peak_) {
+            peak_ = in_use_;
+        }
+    }
+    /// And live ones free.
+    void give(const position& before, std::size_t at, std::size_t bytes) noexcept {
+        free_.release(before, at, bytes);
+        in_use_ -= bytes;
+    }
+    /// `allocate_at` if `live`, else `deallocate`.
+    [[nodiscard]] result<void> change(void* p, std::size_t size, std::size_t align,
+                                      bool live) noexcept {
+        if (const auto placed = check_place(p, size, align); !placed) {
+            return placed;
+        }
+        const std::size_t at = free_.offset_of(p);
+        const position before = free_.last_up_to(at);
+        if (live) {
+            if (!free_.next_has(before, at, granules(size))) {
+                return out_of_memory();
+            }
+            take(before, at, granules(size));
+        } else {
+            if (const auto known = check_live(before, at, granules(size)); !known) {
+                return known;
+            }
+            give(before, at, granules(size));
+        }
+        return {};
     }
     [[nodiscard]] failure out_of_memory() noexcept {
         ++failures_;
@@ -21796,7 +22017,7 @@ private:
         if (const auto possible = detail::check_request(size, align); !possible) {
             return possible;
         }
-        if (!detail::is_aligned(p, align) || !detail::is_aligned(p, granule)) {
+        if ((detail::address_of(p) & ((align - 1) | (granule - 1))) != 0) {
             return failure(errc::misaligned);
         }
         const std::size_t at = free_.offset_of(p);

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <type_traits>
 
 /// \file
 /// What the programs whose size and instructions are counted have in common. Compiled with COUNTS
@@ -100,20 +101,34 @@ private:
     static inline std::size_t count_ = 0;
 };
 
-/// An operation that is counted, by its name.
-template <class Operation>
-[[gnu::always_inline]] inline void measure([[maybe_unused]] const char* name, Operation operation) {
+[[gnu::always_inline]] inline void begin_count([[maybe_unused]] const char* name) {
 #if defined(COUNTS)
     semihosting::print("count ", name, "\n");
     asm volatile("" ::: "memory");
     mark();
     asm volatile("" ::: "memory");
-    operation();
+#endif
+}
+[[gnu::always_inline]] inline void end_count() {
+#if defined(COUNTS)
     asm volatile("" ::: "memory");
     mark();
-#else
-    operation();
 #endif
+}
+
+/// An operation that is counted, by its name. What it returns is in a register then.
+template <class Operation>
+[[gnu::always_inline]] inline auto measure([[maybe_unused]] const char* name, Operation operation) {
+    begin_count(name);
+    if constexpr (std::is_void_v<decltype(operation())>) {
+        operation();
+        end_count();
+    } else {
+        const auto value = operation();
+        asm volatile("" ::"r"(value));
+        end_count();
+        return value;
+    }
 }
 
 /// From its construction on, how deep the stack gets.

@@ -57,7 +57,7 @@ int main() {
     });
     p = unknown(p);
     std::uint32_t value = 0;
-    measure("resident read of a word", [&] { value = *p; });
+    value = measure("resident read of a word", [&] { return std::uint32_t{*p}; });
     value = unknown(value) + 1;
     measure("resident write of a word", [&] { *p = value; });
     measure("commit of what make changed", [&] {

@@ -15,7 +15,7 @@ int main() {
     using heap = vmem::heap<vmem::storage_ref<medium>, vmem::paged<64, 3>,
                             vmem::nonresident_linked_list_allocator,
                             vmem::durability<vmem::journaled<8192>>, vmem::on_fault<report_fault>>;
-    const effort how{.commits = 20, .seeds = 2, .samples = 2, .again = 100, .samples_again = 1};
+    const effort how{.commits = 20, .seeds = 4, .samples = 2, .again = 40, .samples_again = 1};
     const auto losses = trial<heap, medium, churn>("small", how).run();
     std::printf("small: %" PRIu64 " loss points, 0 failures\n", losses);
     return 0;

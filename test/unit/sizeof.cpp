@@ -85,6 +85,7 @@ TEST_CASE("sizeof: pointers are their address") {
 
 TEST_CASE("sizeof: 4 KiB of frames cost less than 256 bytes more") {
     CHECK(sizeof(usual) < 4096 + 256);
-    CHECK(sizeof(counting) <= sizeof(usual) + 40);
+    // 40 bytes, of which both sizes round up to what the most demanding type is aligned to.
+    CHECK(sizeof(counting) <= sizeof(usual) + 48);
     CHECK(sizeof(vmem::nonresident_linked_list_allocator) <= 12);
 }

@@ -37,6 +37,10 @@
 /// - The same calls on two arenas that are aligned alike give the same offsets.
 /// - An arena too small for any block is not an error: each request is out_of_memory.
 /// An allocator cannot be copied, and is for one thread at a time.
+///
+/// An allocator that can has one more member:
+/// - `slide(p, size, align)`: moves a live block and its contents towards the start of the arena,
+///   over what is free in front of it and up to the block before that; returns where it is then.
 namespace vmem {
 
 /// The alignment of blocks for which no other is asked (bytes): that of `malloc`.
@@ -96,6 +100,12 @@ concept has_ram_stats = requires(const A& a) {
 };
 
 } // namespace detail
+
+/// Whether `A` has the member that moves a block.
+template <class A>
+concept slides_blocks = requires(A& a, void* p, std::size_t n) {
+    { a.slide(p, n, n) } noexcept -> std::same_as<void*>;
+};
 
 /// See the contract above.
 template <class A>

@@ -75,17 +75,14 @@ public:
         if (const auto possible = detail::check_request(size, align); !possible) {
             return failure(possible.error());
         }
-        if (size > free_.bytes()) {
-            return out_of_memory();
-        }
         const std::size_t wanted = granules(size);
-        const position chosen = free_.template choose<Fit>(wanted, align);
+        const position chosen =
+            size > free_.bytes() ? free_.none() : free_.template choose<Fit>(wanted, align);
         if (chosen == free_.none()) {
             return out_of_memory();
         }
         const std::size_t at = free_.first_aligned(chosen, align);
-        free_.carve(chosen, at, wanted);
-        count_in(wanted);
+        take(chosen, at, wanted);
         return free_.at(at);
     }
 
@@ -93,17 +90,7 @@ public:
     /// what is not found out.
     [[nodiscard]] result<void> deallocate(void* p, std::size_t size,
                                           std::size_t align = default_alignment) noexcept {
-        if (const auto placed = check_place(p, size, align); !placed) {
-            return placed;
-        }
-        const std::size_t at = free_.offset_of(p);
-        const position before = free_.last_up_to(at);
-        if (const auto live = check_live(before, at, granules(size)); !live) {
-            return live;
-        }
-        free_.release(before, at, granules(size));
-        in_use_ -= granules(size);
-        return {};
+        return change(p, size, align, false);
     }
 
     /// In place where the block shrinks, or where the memory behind it is free and large enough;
@@ -128,14 +115,12 @@ public:
         }
         const std::size_t after_size = granules(new_size);
         if (after_size < before_size) {
-            free_.release(before, at + after_size, before_size - after_size);
-            in_use_ -= before_size - after_size;
+            give(before, at + after_size, before_size - after_size);
         } else if (after_size > before_size) {
             if (!free_.next_has(before, at + before_size, after_size - before_size)) {
                 return detail::relocate(*this, p, old_size, new_size, align);
             }
-            free_.carve(before, at + before_size, after_size - before_size);
-            count_in(after_size - before_size);
+            take(before, at + before_size, after_size - before_size);
         }
         return p;
     }
@@ -145,17 +130,12 @@ public:
     /// foreign_pointer, out_of_memory.
     [[nodiscard]] result<void> allocate_at(void* p, std::size_t size,
                                            std::size_t align = default_alignment) noexcept {
-        if (const auto placed = check_place(p, size, align); !placed) {
-            return placed;
-        }
-        const std::size_t at = free_.offset_of(p);
-        const position before = free_.last_up_to(at);
-        if (!free_.next_has(before, at, granules(size))) {
-            return out_of_memory();
-        }
-        free_.carve(before, at, granules(size));
-        count_in(granules(size));
-        return {};
+        return change(p, size, align, true);
+    }
+
+    /// See the contract. O(free blocks).
+    [[nodiscard]] void* slide(void* p, std::size_t size, std::size_t align) noexcept {
+        return free_.at(free_.slide(free_.offset_of(p), granules(size), align));
     }
 
     /// It always is sorted.
@@ -184,14 +164,44 @@ public:
 private:
     using position = detail::address_ordered_list::position;
 
-    /// `size` rounded up, in bytes. Precondition: it is not larger than the arena.
+    /// `size` rounded up, in bytes; what is larger than the arena may wrap.
     [[nodiscard]] static constexpr std::size_t granules(std::size_t size) noexcept {
         return detail::align_up(size, granule);
     }
 
-    void count_in(std::size_t bytes) noexcept {
+    /// Makes free bytes live, behind `before`.
+    void take(const position& before, std::size_t at, std::size_t bytes) noexcept {
+        free_.carve(before, at, bytes);
         in_use_ += bytes;
-        peak_ = in_use_ > peak_ ? in_use_ : peak_;
+        if (in_use_ > peak_) {
+            peak_ = in_use_;
+        }
+    }
+    /// And live ones free.
+    void give(const position& before, std::size_t at, std::size_t bytes) noexcept {
+        free_.release(before, at, bytes);
+        in_use_ -= bytes;
+    }
+    /// `allocate_at` if `live`, else `deallocate`.
+    [[nodiscard]] result<void> change(void* p, std::size_t size, std::size_t align,
+                                      bool live) noexcept {
+        if (const auto placed = check_place(p, size, align); !placed) {
+            return placed;
+        }
+        const std::size_t at = free_.offset_of(p);
+        const position before = free_.last_up_to(at);
+        if (live) {
+            if (!free_.next_has(before, at, granules(size))) {
+                return out_of_memory();
+            }
+            take(before, at, granules(size));
+        } else {
+            if (const auto known = check_live(before, at, granules(size)); !known) {
+                return known;
+            }
+            give(before, at, granules(size));
+        }
+        return {};
     }
     [[nodiscard]] failure out_of_memory() noexcept {
         ++failures_;
@@ -204,7 +214,7 @@ private:
         if (const auto possible = detail::check_request(size, align); !possible) {
             return possible;
         }
-        if (!detail::is_aligned(p, align) || !detail::is_aligned(p, granule)) {
+        if ((detail::address_of(p) & ((align - 1) | (granule - 1))) != 0) {
             return failure(errc::misaligned);
         }
         const std::size_t at = free_.offset_of(p);

@@ -7,6 +7,7 @@
 
 #include <bit>
 #include <cstddef>
+#include <cstring>
 #include <limits>
 #include <new>
 #include <span>
@@ -144,6 +145,27 @@ public:
         }
     }
 
+    /// Moves the `size` bytes at `offset`, which are not free, to the first multiple of `align` in
+    /// the block that ends there; returns where they are then.
+    [[nodiscard]] std::size_t slide(std::size_t offset, std::size_t size,
+                                    std::size_t align) noexcept {
+        position before = free_.before_begin();
+        position gap = free_.begin();
+        while (gap != free_.end() && end_of(*gap) < offset) {
+            before = gap++;
+        }
+        if (gap == free_.end() || end_of(*gap) != offset || room_in(*gap, align) == 0) {
+            return offset;
+        }
+        const std::size_t room = room_in(*gap, align);
+        const std::size_t to = offset - room;
+        const position last = room != gap->size ? gap : before;
+        carve(before, to, room);
+        std::memmove(at(to), at(offset), size);
+        release(last, to + size, room);
+        return to;
+    }
+
     /// Whether the list is in order and has no neighbours, and all but `in_use` bytes are in it.
     [[nodiscard]] bool is_sound(std::size_t in_use) const noexcept {
         std::size_t free_bytes = 0;
@@ -169,11 +191,11 @@ private:
     }
     /// Bytes at the start of a block that are skipped for the sake of alignment.
     [[nodiscard]] static std::size_t gap(const free_block& block, std::size_t align) noexcept {
-        return static_cast<std::size_t>((0 - address_of(&block)) & (align - 1));
+        return align <= granule ? 0
+                                : static_cast<std::size_t>((0 - address_of(&block)) & (align - 1));
     }
     [[nodiscard]] static std::size_t room_in(const free_block& block, std::size_t align) noexcept {
-        const std::size_t skipped = gap(block, align);
-        return skipped < block.size ? block.size - skipped : 0;
+        return block.size - lesser(gap(block, align), block.size);
     }
 
     void insert_after(const position& before, std::size_t offset, std::size_t size) noexcept {

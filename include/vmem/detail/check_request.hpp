@@ -3,9 +3,8 @@
 #define VMEM_DETAIL_CHECK_REQUEST_HPP
 
 #include <vmem/allocator/nonresident_concept.hpp>
+#include <vmem/config.hpp>
 #include <vmem/result.hpp>
-
-#include <bit>
 
 namespace vmem::detail {
 
@@ -15,9 +14,11 @@ namespace vmem::detail {
     if (request.size == 0) {
         return failure(errc::zero_size);
     }
-    if (!std::has_single_bit(request.align) ||
+    // `std::has_single_bit` counts bits, which is a library call on processors that cannot.
+    const auto has_several_bits = [](address value) { return (value & (value - 1)) != 0; };
+    if (request.align == 0 || has_several_bits(request.align) ||
         (request.within != 0 &&
-         (!std::has_single_bit(request.within) || request.within < request.size ||
+         (has_several_bits(request.within) || request.within < request.size ||
           request.within < request.align))) {
         return failure(errc::misaligned);
     }

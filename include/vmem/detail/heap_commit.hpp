@@ -4,6 +4,7 @@
 
 #include <vmem/config.hpp>
 #include <vmem/detail/journal_record.hpp>
+#include <vmem/persist/superblock.hpp>
 #include <vmem/result.hpp>
 
 #include <cstddef>
@@ -75,15 +76,15 @@ private:
         if (const auto settled = self().allocator_.settle(self().medium()); !settled) {
             return settled;
         }
+        superblock head = self().description(self().size());
         commit_buffer<list_size> buffer;
-        commit_list list = buffer.list();
+        commit_list list = buffer.list(head, self().roots_.entries());
         journal.begin_commit(list);
         if (const auto written = self().residency_.write_out(); !written) {
             journal.abandon_commit();
             return written;
         }
-        const auto committed = journal.end_commit(self().description(self().size()),
-                                                  self().roots_.entries(), self().roots_.changed());
+        const auto committed = journal.end_commit(self().roots_.changed());
         if (committed) {
             self().roots_.set_changed(false);
         }

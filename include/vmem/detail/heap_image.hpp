@@ -18,6 +18,7 @@ namespace vmem::detail {
 template <class Heap, class Allocator, class Residency, std::size_t Roots, class Copies>
 class heap_image : protected Copies {
 protected:
+    /// Out of line: there are several callers, and none of them is in a hurry.
     [[nodiscard]] superblock description(address size) const noexcept {
         superblock block;
         block.page_size = static_cast<std::uint32_t>(Residency::reserved);
@@ -63,8 +64,7 @@ protected:
         if (!found) {
             return failure(found.error());
         }
-        if (const auto started = self().residency_.start(static_cast<address>(found->size));
-            !started) {
+        if (const auto started = self().residency_.start(*found); !started) {
             return started;
         }
         if constexpr (object_residency<Residency>) {
@@ -80,7 +80,7 @@ protected:
         if (!found) {
             return failure(found.error());
         }
-        auto restored = self().residency_.begin_restore(static_cast<address>(found->size));
+        auto restored = self().residency_.begin_restore(*found);
         if (restored) {
             restored = open_allocator();
         }

@@ -69,13 +69,21 @@ protected:
 
     /// An image that is half made must not be taken for the one that was there before.
     [[nodiscard]] result<void> begin_image() {
-        return wipe_copies(self().storage(), layout::second);
+        if constexpr (Roots != 0) {
+            return wipe_copies(self().storage(), layout::second);
+        } else {
+            // Both say the same: neither is the older one.
+            auto wiped = wipe_copy(self().storage(), 0);
+            wiped = wiped ? wipe_copy(self().storage(), layout::second) : wiped;
+            return wiped ? self().storage().sync() : wiped;
+        }
     }
     [[nodiscard]] result<void> end_image(superblock&& block, std::span<const root_entry> roots) {
         if (const auto saved = self().residency_.sync(); !saved) {
             return saved;
         }
-        for (block.sequence = 0; block.sequence < 2; ++block.sequence) {
+        for (unsigned number = 0; number != 2; ++number) {
+            block.sequence = number;
             if (const auto written = write_copy(block, roots); !written) {
                 return written;
             }
@@ -83,28 +91,28 @@ protected:
         note(1);
         return self().storage().sync();
     }
-    /// The newest superblock that this composition can take up, and its roots.
-    [[nodiscard]] result<superblock> read_image(const superblock& mine,
-                                                std::span<root_entry> roots) {
-        const auto found = read_copies(self().storage(), layout::second, roots);
-        if (!found) {
-            return failure(found.error());
+    /// Takes up the newest image that this composition can, with its roots: bytes of virtual
+    /// memory.
+    [[nodiscard]] result<address> read_image(const superblock& mine, std::span<root_entry> roots) {
+        superblock_copies found;
+        auto done = read_copies(self().storage(), layout::second, roots, found);
+        if (done && !found.any()) {
+            done = failure(found.why);
         }
-        if (!found->valid[0] && !found->valid[1]) {
-            return failure(found->why);
+        if (!done) {
+            return failure(done.error());
         }
-        const superblock& newest = found->copies[found->newest()];
-        if (const auto fits = mine.accepts(newest); !fits) {
-            return failure(fits.error());
-        }
+        const superblock& newest = found.newest();
+        done = mine.accepts(newest);
         if constexpr (Roots != 0) {
             const address at = newest.sequence % 2 == 0 ? 0 : layout::second;
-            if (const auto read = read_roots(self().storage(), at, newest, roots); !read) {
-                return failure(read.error());
-            }
+            done = done ? read_roots(self().storage(), at, newest, roots) : done;
+        }
+        if (!done) {
+            return failure(done.error());
         }
         note(newest.sequence);
-        return newest;
+        return static_cast<address>(newest.size);
     }
     /// Replaces the older copy, after all that the roots speak of is durable. Two syncs have to be
     /// there: one was before this.
@@ -137,8 +145,9 @@ private:
         if constexpr (layout::copy_bytes == sizeof(superblock)) {
             return self().storage().write(at, std::as_bytes(std::span(&block, 1)));
         } else {
-            const commit_list no_log;
-            record_pieces<access_unit<Storage>, layout::copy_bytes> record(&block, roots, no_log);
+            const commit_list no_log{.room = {}, .head = &block, .roots = roots};
+            record_pieces<access_unit<Storage>, layout::copy_bytes> record(no_log);
+            record.rewind(true);
             return write_pieces(self().storage(), at, layout::copy_bytes, record);
         }
     }
@@ -166,8 +175,7 @@ protected:
         const auto saved = self().residency_.write_out();
         return saved ? self().residency_.storage().end_format(block, roots) : saved;
     }
-    [[nodiscard]] result<superblock> read_image(const superblock& mine,
-                                                std::span<root_entry> roots) {
+    [[nodiscard]] result<address> read_image(const superblock& mine, std::span<root_entry> roots) {
         return self().residency_.storage().recover(mine, roots);
     }
 

@@ -28,102 +28,100 @@ public:
     using base::unit;
 
 protected:
+    using pieces = record_pieces<unit, head_bytes>;
     using base::failed_;
     using base::inner_;
-    using base::sequence_;
+    using base::number_;
     using base::spilled_;
 
     /// Notes down what is to be committed.
     [[nodiscard]] result<void> note(commit_list& list, address to, std::span<const std::byte> in) {
         if (list.is_full()) {
-            if (const auto written = write_chunk(list, nullptr, {}); !written) {
-                failed_ = written.error();
+            if (const auto written = overflow(list); !written) {
                 return written;
             }
-            list.overflowed = true;
-            list.count = 0;
-            list.bytes = 0;
         }
         list.add(to, in);
         return {};
     }
 
-    [[nodiscard]] result<void> write_record(commit_list& list, superblock head,
-                                            std::span<const root_entry> roots) {
-        head.sequence = sequence_ + 1;
+    /// Makes what was noted down, and what was written early, durable as one commit.
+    [[nodiscard]] result<void> write_record(commit_list& list) {
+        superblock& head = *list.head;
+        head.sequence = number_;
         head.spilled = spilled_;
+        head.spilled_crc = 0;
+        result<void> done;
         if (spilled_ != 0) {
-            const auto crc = this->spilled_crc(head.sequence);
-            if (!crc) {
-                return failure(crc.error());
-            }
-            head.spilled_crc = *crc;
+            done = this->sum_or_apply_spilled(number_, &head.spilled_crc);
         }
-        if (list.overflowed && list.count != 0) {
-            if (const auto written = write_chunk(list, nullptr, {}); !written) {
-                return written;
-            }
-            list.count = 0;
-            list.bytes = 0;
+        if (done && list.overflowed && !list.is_empty()) {
+            done = overflow(list);
         }
-        const auto written = write_chunk(list, &head, roots);
-        const auto synced = written ? inner_.sync() : written;
-        in_doubt_ = !synced && synced.error() != errc::over_journal;
-        return synced;
+        if (done) {
+            done = write_chunk(list, true);
+            done = done ? inner_.sync() : done;
+            in_doubt_ = !done && done.error() != errc::over_journal;
+        }
+        return done;
     }
 
     /// Writes to where it belongs what has just been committed: later changes last.
-    [[nodiscard]] result<void> bring_home(const commit_list& list, std::uint32_t spilled) {
+    [[nodiscard]] result<void> bring_home(const commit_list& list) {
         if (list.overflowed) {
-            return this->apply(sequence_);
+            return this->apply(base::head_at(number_));
         }
-        if (spilled != 0) {
-            if (const auto done = this->apply_spilled(sequence_); !done) {
-                return done;
-            }
+        result<void> done;
+        if (spilled_ != 0) {
+            done = this->sum_or_apply_spilled(number_, nullptr);
         }
-        for (std::size_t n = 0; n < list.count;) {
-            list_run side_by_side(list, n);
-            const auto to = data_at + static_cast<address>(list.entries[n].at);
-            if (const auto done = write_pieces(inner_, to, side_by_side.size(), side_by_side);
-                !done) {
-                return done;
-            }
+        for (std::uint32_t n = 0; done && n < list.chunk.entries;) {
+            pieces side_by_side(list, n);
+            const auto to = data_at + static_cast<address>(list.room[n].at);
+            done = write_pieces(inner_, to, side_by_side.size(), side_by_side);
             n = side_by_side.end();
         }
-        return {};
+        return done;
+    }
+
+    /// Appends what is noted down to the log, and puts the superblock before it.
+    [[nodiscard]] result<void> write_chunk(commit_list& list, bool with_head) {
+        address bytes = 0;
+        if (!list.is_empty()) {
+            bytes = chunk_head<unit>(list.chunk.entries) + static_cast<address>(list.chunk.bytes);
+        }
+        address at = base::head_at(number_) + head_bytes + list.log_bytes;
+        list.log_bytes += bytes;
+        if (list.log_bytes > base::log_room(spilled_) - head_bytes) {
+            return failure(errc::over_journal);
+        }
+        pieces record(list);
+        for (auto piece = record(); !piece.empty(); piece = record()) {
+            list.log_crc = crc32c(piece, list.log_crc);
+        }
+        record.rewind(with_head);
+        if (with_head) {
+            list.head->log_bytes = list.log_bytes;
+            list.head->log_crc = list.log_crc;
+            list.head->seal(list.roots);
+            at = base::head_at(number_);
+            bytes += head_bytes;
+        }
+        return write_pieces(inner_, at, bytes, record);
     }
 
     /// A commit failed that may be complete on the storage.
     bool in_doubt_ = false;
 
 private:
-    /// Appends what is noted down to the log, and the superblock before it if there is one.
-    [[nodiscard]] result<void> write_chunk(commit_list& list, superblock* head,
-                                           std::span<const root_entry> roots) {
-        using pieces = record_pieces<unit, head_bytes>;
-        const std::uint64_t bytes = list.count == 0 ? 0 : chunk_head<unit>(list.count) + list.bytes;
-        const std::uint64_t log = align_up<std::uint64_t>(bytes, unit);
-        if (head_bytes + list.log_bytes + log > base::log_room(spilled_)) {
-            return failure(errc::over_journal);
+    /// Moves what is noted down to the log.
+    [[nodiscard]] result<void> overflow(commit_list& list) {
+        const auto written = write_chunk(list, false);
+        if (!written) {
+            failed_ = written.error();
         }
-        pieces chunk(nullptr, {}, list);
-        for (auto piece = chunk(); !piece.empty(); piece = chunk()) {
-            list.log_crc = crc32c(piece, list.log_crc);
-        }
-        // Within a half, so it fits an address.
-        const auto before = static_cast<address>(list.log_bytes);
-        const address at =
-            base::head_at(sequence_ + 1) + (head != nullptr ? 0 : head_bytes + before);
-        list.log_bytes += log;
-        if (head != nullptr) {
-            head->log_bytes = list.log_bytes;
-            head->log_crc = list.log_crc;
-            *head = head->sealed(roots);
-        }
-        pieces record(head, roots, list);
-        return write_pieces(
-            inner_, at, static_cast<address>(bytes + (head != nullptr ? head_bytes : 0)), record);
+        list.overflow();
+        return written;
     }
 };
 

@@ -17,71 +17,82 @@ namespace vmem::detail {
 /// Where a block went that was written before its transaction was complete.
 struct journal_spill {
     /// Of the transaction; of all others there is nothing here.
-    std::uint64_t sequence = 0;
+    std::uint64_t sequence;
     /// Number of the block in virtual memory.
-    std::uint32_t block = 0;
+    std::uint32_t block;
     /// Number of its copy in the journal.
-    std::uint32_t slot = 0;
+    std::uint32_t slot;
 };
 static_assert(sizeof(journal_spill) == 16 &&
               std::has_unique_object_representations_v<journal_spill>);
 
 /// A hash table on a storage, in which a transaction finds the blocks that it wrote early. It is
 /// never cleared between transactions: entries of another number count as empty. An access reads
-/// one group of entries, rarely two.
+/// one group of entries, rarely two; they are in this object.
 template <class Storage, std::size_t Slots>
 class journal_directory {
+    static constexpr std::size_t unit = access_unit<Storage>;
+
 public:
     /// Bytes that are read at a time.
-    static constexpr std::size_t group_bytes =
-        access_unit<Storage> < 256 ? 256 : access_unit<Storage>;
+    static constexpr std::size_t group_bytes = unit < 256 ? 256 : unit;
     static constexpr std::size_t per_group = group_bytes / sizeof(journal_spill);
     /// A quarter more entries than slots, so that there is always an empty one nearby.
     static constexpr std::size_t groups = (Slots + Slots / 4) / per_group + 1;
     /// Bytes of it all.
     static constexpr address size = address{groups} * group_bytes;
-    /// What `find` returns for a block that is not here.
+    /// The slot of a block that is not here.
     static constexpr std::uint32_t none = 0xFFFFFFFF;
 
     /// `at`: where the table lies, a multiple of the storage's units.
-    constexpr journal_directory(Storage& storage, address at, std::uint64_t sequence) noexcept
+    journal_directory(Storage& storage, address at, std::uint64_t sequence) noexcept
         : storage_(storage), at_(at), sequence_(sequence) {}
 
-    /// The slot of a block, or `none`. Errors: the storage's.
-    [[nodiscard]] result<std::uint32_t> find(std::uint32_t block) {
-        std::uint32_t slot = none;
-        const auto done = probe(block, [&](const journal_spill& entry, std::size_t, std::size_t) {
-            slot = entry.sequence == sequence_ ? entry.slot : none;
-            return result<void>();
-        });
-        return done ? result<std::uint32_t>(slot) : failure(done.error());
+    /// Looks for the entry of a block, or else for an empty one to take. Errors: the storage's;
+    /// corrupt if there is neither.
+    [[nodiscard]] result<void> find(std::uint32_t block) {
+        // Neighbours come one after the other, and spread out over all groups.
+        const std::uint32_t hash = block * 0x9E3779B1U;
+        number_ = static_cast<std::size_t>((std::uint64_t{hash} * groups) >> 32);
+        for (std::size_t left = groups; left != 0; --left) {
+            if (const auto done = read(); !done) {
+                return done;
+            }
+            for (index_ = 0; index_ < per_group; ++index_) {
+                journal_spill& entry = entries_[index_];
+                if (entry.sequence != sequence_) {
+                    entry = {.sequence = sequence_, .block = block, .slot = none};
+                }
+                if (entry.block == block) {
+                    return {};
+                }
+            }
+            number_ = number_ + 1 == groups ? 0 : number_ + 1;
+        }
+        return failure(errc::corrupt);
     }
-
-    /// Precondition: the block is not here, and fewer than `Slots` are. Errors: the storage's.
-    [[nodiscard]] result<void> insert(std::uint32_t block, std::uint32_t slot) {
-        return probe(block, [&](const journal_spill&, std::size_t number, std::size_t index) {
-            const journal_spill made{.sequence = sequence_, .block = block, .slot = slot};
-            return write_any(storage_, group_at(number) + index * sizeof(made),
-                             std::as_bytes(std::span(&made, 1)));
-        });
+    /// The slot of the block that was looked for last and successfully, or `none`.
+    [[nodiscard]] std::uint32_t slot() const noexcept { return entries_[index_].slot; }
+    /// Enters it. Precondition: it is not here, and fewer than `Slots` are. Errors: the storage's.
+    [[nodiscard]] result<void> insert(std::uint32_t slot) {
+        entries_[index_].slot = slot;
+        constexpr std::size_t least = sizeof(journal_spill) < unit ? unit : sizeof(journal_spill);
+        return write(align_down(index_ * sizeof(journal_spill), least), least);
     }
 
     /// Calls `use(entry)`, which returns a result<void>, for all entries of the transaction, in the
     /// order in which they lie. Errors: the storage's, and those of `use`.
     template <class Use>
     [[nodiscard]] result<void> for_each(Use use) {
-        group entries;
-        for (std::size_t number = 0; number < groups; ++number) {
-            if (const auto done = read(number, entries); !done) {
-                return done;
+        for (number_ = 0; number_ < groups; ++number_) {
+            auto done = read();
+            for (std::size_t n = 0; done && n < per_group; ++n) {
+                if (entries_[n].sequence == sequence_) {
+                    done = use(entries_[n]);
+                }
             }
-            for (const journal_spill& entry : entries) {
-                if (entry.sequence != sequence_) {
-                    continue;
-                }
-                if (const auto done = use(entry); !done) {
-                    return done;
-                }
+            if (!done) {
+                return done;
             }
         }
         return {};
@@ -90,66 +101,45 @@ public:
     /// Makes sure that there is nothing of this transaction, or of later ones, and no group that a
     /// power cut has left unreadable. Errors: the storage's.
     [[nodiscard]] result<void> forget() {
-        group entries;
-        for (std::size_t number = 0; number < groups; ++number) {
-            const auto done = read(number, entries);
+        for (number_ = 0; number_ < groups; ++number_) {
+            auto done = read();
             if (!done && done.error() != errc::corrupt) {
                 return done;
             }
-            bool found = !done;
-            for (journal_spill& entry : entries) {
+            bool found = false;
+            for (journal_spill& entry : entries_) {
                 if (!done || entry.sequence >= sequence_) {
                     entry = {};
                     found = true;
                 }
             }
-            if (!found) {
-                continue;
-            }
-            const auto bytes = std::as_bytes(std::span(entries));
-            if (const auto written = storage_.write(group_at(number), bytes); !written) {
-                return written;
+            if (found) {
+                done = write(0, group_bytes);
+                if (!done) {
+                    return done;
+                }
             }
         }
         return {};
     }
 
 private:
-    using group = std::array<journal_spill, per_group>;
-
-    [[nodiscard]] address group_at(std::size_t number) const noexcept {
-        return at_ + address{number} * group_bytes;
+    [[nodiscard]] address group_at() const noexcept { return at_ + address{number_} * group_bytes; }
+    [[nodiscard]] result<void> read() {
+        return storage_.read(group_at(), std::as_writable_bytes(std::span(entries_)));
     }
-    [[nodiscard]] result<void> read(std::size_t number, group& out) {
-        return storage_.read(group_at(number), std::as_writable_bytes(std::span(out)));
-    }
-
-    /// Calls `use(entry, group, index)` once, for the entry of `block` or else the first empty one
-    /// where it would be.
-    template <class Use>
-    [[nodiscard]] result<void> probe(std::uint32_t block, Use use) {
-        // Neighbours come one after the other, and spread out over all groups.
-        const std::uint32_t hash = block * 0x9E3779B1U;
-        auto number = static_cast<std::size_t>((std::uint64_t{hash} * groups) >> 32);
-        group entries;
-        for (std::size_t tries = 0; tries < groups; ++tries) {
-            if (const auto done = read(number, entries); !done) {
-                return done;
-            }
-            for (std::size_t index = 0; index < per_group; ++index) {
-                const journal_spill& entry = entries[index];
-                if (entry.sequence != sequence_ || entry.block == block) {
-                    return use(entry, number, index);
-                }
-            }
-            number = number + 1 == groups ? 0 : number + 1;
-        }
-        return failure(errc::corrupt);
+    [[nodiscard]] result<void> write(std::size_t offset, std::size_t count) {
+        return storage_.write(group_at() + offset,
+                              std::as_bytes(std::span(entries_)).subspan(offset, count));
     }
 
     Storage& storage_;
     address at_;
     std::uint64_t sequence_;
+    /// Of the group in RAM, and of the entry found in it.
+    std::size_t number_;
+    std::size_t index_;
+    std::array<journal_spill, per_group> entries_;
 };
 
 } // namespace vmem::detail

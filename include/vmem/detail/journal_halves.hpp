@@ -7,6 +7,7 @@
 #include <vmem/detail/journal_directory.hpp>
 #include <vmem/detail/journal_layout.hpp>
 #include <vmem/detail/journal_record.hpp>
+#include <vmem/detail/raw_object.hpp>
 #include <vmem/detail/superblock_copies.hpp>
 #include <vmem/detail/unit_io.hpp>
 #include <vmem/persist/superblock.hpp>
@@ -14,6 +15,7 @@
 #include <vmem/storage/concept.hpp>
 
 #include <array>
+#include <bit>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -75,204 +77,149 @@ protected:
         if (const auto done = wipe_copies(inner_, half); !done) {
             return done;
         }
-        for (std::uint64_t number = 0; number < 2; ++number) {
-            if (const auto done =
-                    write_zeros(inner_, head_at(number) + layout::slots_end, directory_type::size);
-                !done) {
-                return done;
+        const auto wiped = write_zeros(inner_, layout::slots_end, directory_type::size);
+        return wiped ? write_zeros(inner_, half + layout::slots_end, directory_type::size) : wiped;
+    }
+    /// Makes invalid the superblock at `at`, and syncs.
+    [[nodiscard]] result<void> wipe_head(address at) {
+        const auto wiped = wipe_copy(inner_, at);
+        return wiped ? inner_.sync() : wiped;
+    }
+    /// Errors: those of `superblock::verify`, the storage's.
+    [[nodiscard]] result<void> read_head(address at, raw_object<superblock>& head) {
+        const auto read = read_any(inner_, at, head.bytes());
+        return read ? head.get().verify() : read;
+    }
+
+    /// The valid superblock with the highest number, and the other one if it is valid, in `heads`.
+    /// `roots` is for their roots, and holds none afterwards. Errors: those of
+    /// `superblock::accepts` for `mine` if neither is valid; the storage's.
+    [[nodiscard]] result<void> choose(const superblock& mine, std::span<root_entry> roots,
+                                      std::span<raw_object<superblock>, 2> heads,
+                                      const superblock*& newest, const superblock*& other) {
+        // What says more of what is there is the larger one; other errors are the storage's.
+        static_assert(errc::power_lost < errc::not_formatted &&
+                      errc::not_formatted < errc::geometry_mismatch &&
+                      errc::truncated < errc::corrupt);
+        errc why = errc::not_formatted;
+        for (raw_object<superblock>& head : heads) {
+            const auto whole = verify(&head == &heads[0] ? 0 : half, mine, head, roots);
+            if (whole) {
+                other = std::exchange(newest, &head.get());
+            } else if (whole.error() >= errc::not_formatted) {
+                why = whole.error() > why ? whole.error() : why;
+            } else if (whole.error() != errc::out_of_range) {
+                return whole;
             }
+        }
+        if (newest == nullptr) {
+            return failure(why);
+        }
+        if (other != nullptr && other->sequence > newest->sequence) {
+            std::swap(other, newest);
         }
         return {};
     }
-    /// Makes invalid what has the place of that number, and syncs.
-    [[nodiscard]] result<void> wipe_head(std::uint64_t sequence) {
-        const auto wiped = write_zeros(inner_, head_at(sequence), head_bytes);
-        return wiped ? inner_.sync() : wiped;
-    }
-    /// Writes a superblock where its number belongs.
-    [[nodiscard]] result<void> write_head(const superblock& head,
-                                          std::span<const root_entry> roots) {
-        const superblock sealed = head.sealed(roots);
-        const commit_list no_log;
-        record_pieces<unit, head_bytes> record(&sealed, roots, no_log);
-        return write_pieces(inner_, head_at(head.sequence), head_bytes, record);
-    }
-    /// Writes the superblock `sequence`, without a log, as the one after it.
-    [[nodiscard]] result<void> repeat_head(std::uint64_t sequence) {
-        std::array<root_entry, Shape::roots == 0 ? 1 : Shape::roots> buffer;
-        const auto roots = std::span(buffer).first(Shape::roots);
-        superblock head;
-        auto read =
-            read_any(inner_, head_at(sequence), std::as_writable_bytes(std::span(&head, 1)));
-        read = read ? head.verify() : read;
-        read = read ? read_roots(inner_, head_at(sequence), head, roots) : read;
-        if (!read) {
-            return read;
-        }
-        head.sequence = sequence + 1;
-        head.log_bytes = head.log_crc = head.spilled = head.spilled_crc = 0;
-        return write_head(head, roots);
-    }
 
-    /// The newest commit, applied, with its roots.
-    [[nodiscard]] result<superblock> take_up(const superblock& mine, std::span<root_entry> roots) {
-        auto found = read_copies(inner_, half, roots);
-        if (!found) {
-            return failure(found.error());
-        }
-        for (std::size_t n = 0; n < 2; ++n) {
-            if (!found->valid[n]) {
-                continue;
-            }
-            if (const auto fits = mine.accepts(found->copies[n]); !fits) {
-                found->reject(n, fits.error());
-            } else if (const auto whole = verify(found->copies[n]); !whole) {
-                if (!is_damage(whole.error())) {
-                    return failure(whole.error());
-                }
-                found->reject(n, errc::corrupt);
-            }
-        }
-        if (!found->valid[0] && !found->valid[1]) {
-            return failure(found->why);
-        }
-        const std::size_t last = found->newest();
-        const superblock& newest = found->copies[last];
-        const superblock& other = found->copies[1 - last];
-        result<void> done;
-        if (!found->valid[1 - last]) {
-            // Without it: what it lacks may come to be there when the directory is tidied up.
-            done = other.magic != 0 ? wipe_head(newest.sequence + 1) : done;
-        } else if (other.sequence + 1 == newest.sequence) {
-            // What it wrote at home may have been lost together with the sync of the newest.
-            done = apply(other);
-        }
-        done = done ? apply(newest) : done;
-        done = done ? directory(newest.sequence + 1).forget() : done;
-        done = done ? inner_.sync() : done;
-        done = done ? read_roots(inner_, head_at(newest.sequence), newest, roots) : done;
-        return done ? result<superblock>(newest) : failure(done.error());
-    }
-
-    /// Whether all that a commit wrote is there. Errors: corrupt, the storage's. Reads all of it.
-    [[nodiscard]] result<void> verify(const superblock& head) {
-        if (head.log_bytes > layout::slots_end - head_bytes || head.spilled > layout::slots ||
-            head.log_bytes > layout::log_room(head.spilled) - head_bytes) {
-            return failure(errc::corrupt);
-        }
-        const auto log = crc_of<block_bytes>(inner_, head_at(head.sequence) + head_bytes,
-                                             static_cast<address>(head.log_bytes), 0);
-        if (!log) {
-            return failure(log.error());
-        }
-        if (*log != head.log_crc) {
-            return failure(errc::corrupt);
-        }
-        if (head.spilled == 0) {
-            return {};
-        }
-        const auto spilled = spilled_crc(head.sequence);
-        if (!spilled) {
-            return failure(spilled.error());
-        }
-        return *spilled == head.spilled_crc ? result<void>() : failure(errc::corrupt);
-    }
-    /// Of all blocks that a transaction wrote early, and of which they are. Errors: corrupt, the
+    /// Goes through all blocks that a transaction wrote early: adds up in `crc` which they are and
+    /// what is in them, or copies them to where they belong if it is null. Errors: corrupt, the
     /// storage's.
-    [[nodiscard]] result<std::uint32_t> spilled_crc(std::uint64_t sequence) {
-        std::uint32_t crc = 0;
-        const auto done = directory(sequence).for_each([&](const journal_spill& entry) {
-            if (entry.slot >= layout::slots) {
+    [[nodiscard]] result<void> sum_or_apply_spilled(std::uint64_t sequence, std::uint32_t* crc) {
+        return directory(sequence).for_each([&](const journal_spill& entry) {
+            if (entry.slot >= layout::slots || entry.block >= size() / block_bytes) {
                 return result<void>(failure(errc::corrupt));
             }
-            crc = crc32c(std::as_bytes(std::span(&entry, 1)), crc);
-            const auto sum =
-                crc_of<block_bytes>(inner_, slot_at(sequence, entry.slot), block_bytes, crc);
-            crc = sum ? *sum : crc;
-            return sum ? result<void>() : result<void>(failure(sum.error()));
+            if (crc != nullptr) {
+                *crc = crc32c(std::as_bytes(std::span(&entry, 1)), *crc);
+            }
+            return sum_or_copy<block_bytes>(inner_, slot_at(sequence, entry.slot), block_bytes,
+                                            data_at + address{entry.block} * block_bytes, crc);
         });
-        return done ? result<std::uint32_t>(crc) : failure(done.error());
     }
 
     /// Copies to where it belongs what a commit wrote. Precondition: it is valid.
     [[nodiscard]] result<void> apply(const superblock& head) {
+        result<void> done;
         if (head.spilled != 0) {
-            if (const auto done = apply_spilled(head.sequence); !done) {
-                return done;
-            }
+            done = sum_or_apply_spilled(head.sequence, nullptr);
         }
         const address begin = head_at(head.sequence) + head_bytes;
-        const address end = begin + static_cast<address>(head.log_bytes);
-        for (address at = begin; at < end;) {
-            journal_chunk chunk;
-            if (const auto read =
-                    read_any(inner_, at, std::as_writable_bytes(std::span(&chunk, 1)));
-                !read) {
-                return read;
-            }
-            const auto entries = static_cast<address>(chunk_head<unit>(chunk.entries));
-            if (entries > end - at || chunk.bytes > end - at - entries) {
-                return failure(errc::corrupt);
-            }
-            if (const auto done = apply_chunk(at, entries, chunk.entries); !done) {
-                return done;
-            }
-            at += entries + static_cast<address>(chunk.bytes);
-        }
-        return {};
+        return done ? apply_log(begin, begin + static_cast<address>(head.log_bytes)) : done;
     }
-    /// The same for the commit of that number.
-    [[nodiscard]] result<void> apply(std::uint64_t sequence) {
-        superblock head;
-        auto done =
-            read_any(inner_, head_at(sequence), std::as_writable_bytes(std::span(&head, 1)));
-        done = done ? head.verify() : done;
-        return done ? apply(head) : done;
-    }
-    /// The roots as of that commit.
-    [[nodiscard]] result<void> roots_of(std::uint64_t sequence, std::span<root_entry> roots) {
-        superblock head;
-        auto done =
-            read_any(inner_, head_at(sequence), std::as_writable_bytes(std::span(&head, 1)));
-        done = done ? head.verify() : done;
-        return done ? read_roots(inner_, head_at(sequence), head, roots) : done;
-    }
-    [[nodiscard]] result<void> apply_spilled(std::uint64_t sequence) {
-        return directory(sequence).for_each([&](const journal_spill& entry) {
-            const address to = address{entry.block} * block_bytes;
-            if (const auto fits = check_range(size(), to, block_bytes); !fits) {
-                return result<void>(failure(errc::corrupt));
-            }
-            return copy_bytes<block_bytes>(inner_, slot_at(sequence, entry.slot), data_at + to,
-                                           block_bytes);
-        });
+    /// The same for the commit whose superblock is at `at`.
+    [[nodiscard]] result<void> apply(address at) {
+        raw_object<superblock> head;
+        const auto read = read_head(at, head);
+        return read ? apply(head.get()) : read;
     }
 
     Storage inner_;
 
 private:
-    [[nodiscard]] result<void> apply_chunk(address at, address data, std::uint32_t entries) {
-        address from = at + data;
-        for (std::uint32_t n = 0; n < entries; ++n) {
-            journal_entry entry;
-            if (const auto read =
-                    read_any(inner_, at + sizeof(journal_chunk) + address{n} * sizeof(entry),
-                             std::as_writable_bytes(std::span(&entry, 1)));
-                !read) {
-                return read;
-            }
-            const auto count = static_cast<address>(entry.size);
-            const auto to = static_cast<address>(entry.at);
-            if (!lies_within(size(), to, count)) {
+    /// Whether all is there that the superblock at `at` and its roots and its commit are made of.
+    /// Errors: those of `superblock::accepts` for `mine`, corrupt, the storage's.
+    [[nodiscard]] result<void> verify(address at, const superblock& mine,
+                                      raw_object<superblock>& room, std::span<root_entry> roots) {
+        auto done = read_any(inner_, at, room.bytes());
+        const superblock& head = room.get();
+        done = done ? mine.accepts(head) : done;
+        done = done ? read_roots(inner_, at, head, roots) : done;
+        if (!done) {
+            return done;
+        }
+        if (head_at(head.sequence) != at || head.spilled > layout::slots ||
+            head.log_bytes > layout::log_room(head.spilled) - head_bytes) {
+            return failure(errc::corrupt);
+        }
+        std::uint32_t crc = 0;
+        done = sum_or_copy<block_bytes>(inner_, at + head_bytes,
+                                        static_cast<address>(head.log_bytes), 0, &crc);
+        if (done && crc != head.log_crc) {
+            return failure(errc::corrupt);
+        }
+        if (done && head.spilled != 0) {
+            crc = 0;
+            done = sum_or_apply_spilled(head.sequence, &crc);
+            if (done && crc != head.spilled_crc) {
                 return failure(errc::corrupt);
             }
-            if (const auto done = copy_bytes<block_bytes>(inner_, from, data_at + to, count);
-                !done) {
+        }
+        return done;
+    }
+
+    /// Copies home what a log says: the entries of a chunk, each with data from `from` on, and
+    /// behind the last of them the next chunk.
+    [[nodiscard]] result<void> apply_log(address at, address end) {
+        address from = at;
+        std::uint32_t entries = 0;
+        while (at < end) {
+            journal_entry entry;
+            auto done = read_any(inner_, at, std::as_writable_bytes(std::span(&entry, 1)));
+            if (entries == 0) {
+                entries = std::bit_cast<journal_chunk>(entry).entries;
+                if (done && entries >= (end - at) / sizeof(entry)) {
+                    done = failure(errc::corrupt);
+                }
+                from = at + chunk_head<unit>(entries);
+            } else if (done) {
+                done = apply_entry(entry, from, end);
+                from += static_cast<address>(entry.size);
+                --entries;
+            }
+            if (!done) {
                 return done;
             }
-            from += count;
+            at = entries == 0 ? from : at + sizeof(entry);
         }
         return {};
+    }
+    [[nodiscard]] result<void> apply_entry(const journal_entry& entry, address from, address end) {
+        const auto to = static_cast<address>(entry.at);
+        const auto count = static_cast<address>(entry.size);
+        if (!lies_within(end, from, count) || !lies_within(size(), to, count)) {
+            return failure(errc::corrupt);
+        }
+        return sum_or_copy<block_bytes>(inner_, from, count, data_at + to, nullptr);
     }
 };
 

@@ -35,6 +35,8 @@ struct journal_layout {
     static_assert(
         block_bytes % unit == 0,
         "journaled: a block must be a multiple of the storage's read_size and write_size");
+    static_assert(traits::read_size <= traits::write_size,
+                  "journaled: the storage's read_size must not be larger than its write_size");
     static_assert(std::has_single_bit(Shape::filter_bits) && Shape::filter_bits >= 8,
                   "journaled: FilterBits must be a power of two, at least 8");
 

@@ -3,7 +3,6 @@
 #define VMEM_DETAIL_JOURNAL_RECORD_HPP
 
 #include <vmem/config.hpp>
-#include <vmem/persist/crc32c.hpp>
 #include <vmem/persist/superblock.hpp>
 
 #include <array>
@@ -16,15 +15,15 @@ namespace vmem::detail {
 
 /// What precedes some entries of a log, and the bytes they speak of.
 struct journal_chunk {
-    std::uint32_t entries = 0;
-    std::uint32_t unused = 0;
+    std::uint32_t entries;
+    std::uint32_t unused;
     /// Bytes after the entries.
-    std::uint64_t bytes = 0;
+    std::uint64_t bytes;
 };
 /// Which bytes of virtual memory changed.
 struct journal_entry {
-    std::uint64_t at = 0;
-    std::uint64_t size = 0;
+    std::uint64_t at;
+    std::uint64_t size;
 };
 static_assert(sizeof(journal_chunk) == 16 && sizeof(journal_entry) == 16 &&
               std::has_unique_object_representations_v<journal_chunk> &&
@@ -32,27 +31,34 @@ static_assert(sizeof(journal_chunk) == 16 && sizeof(journal_entry) == 16 &&
 
 /// What a commit is about to write, and where it lies in RAM until the commit is complete.
 struct commit_list {
-    std::span<journal_entry> entries;
+    std::span<journal_entry> room;
     const std::byte** data = nullptr;
-    /// Entries in use.
-    std::size_t count = 0;
-    /// Bytes that they speak of.
-    std::uint64_t bytes = 0;
-    /// Of the chunks that are written.
-    std::uint64_t log_bytes = 0;
+    /// What precedes the log.
+    superblock* head = nullptr;
+    std::span<const root_entry> roots;
+    /// How many entries there are, and of how many bytes they speak.
+    journal_chunk chunk{};
+    /// Of the chunks that are written (bytes).
+    address log_bytes = 0;
     std::uint32_t log_crc = 0;
     /// Some of what is in the log is not in the list any more.
     bool overflowed = false;
 
-    [[nodiscard]] bool is_full() const noexcept { return count == entries.size(); }
-    void add(std::uint64_t at, std::span<const std::byte> in) noexcept {
-        entries[count] = {.at = at, .size = in.size()};
-        data[count] = in.data();
-        ++count;
-        bytes += in.size();
+    [[nodiscard]] bool is_full() const noexcept { return chunk.entries == room.size(); }
+    [[nodiscard]] bool is_empty() const noexcept { return chunk.entries == 0; }
+    void add(address at, std::span<const std::byte> in) noexcept {
+        room[chunk.entries] = {.at = at, .size = in.size()};
+        data[chunk.entries] = in.data();
+        ++chunk.entries;
+        chunk.bytes += in.size();
+    }
+    /// Now they are in the log alone.
+    void overflow() noexcept {
+        chunk = {};
+        overflowed = true;
     }
     [[nodiscard]] std::span<const std::byte> piece(std::size_t n) const noexcept {
-        return {data[n], static_cast<std::size_t>(entries[n].size)};
+        return {data[n], static_cast<std::size_t>(room[n].size)};
     }
 };
 
@@ -62,116 +68,104 @@ struct commit_buffer {
     std::array<journal_entry, Entries> entries;
     std::array<const std::byte*, Entries> data;
 
-    [[nodiscard]] commit_list list() noexcept { return {.entries = entries, .data = data.data()}; }
+    /// For a commit with this superblock, which is filled in when it is written.
+    [[nodiscard]] commit_list list(superblock& head, std::span<const root_entry> roots) noexcept {
+        return {.room = entries, .data = data.data(), .head = &head, .roots = roots};
+    }
 };
 
-/// Hands out the pieces from one on that lie side by side in virtual memory.
-class list_run {
-public:
-    list_run(const commit_list& list, std::size_t first) noexcept
-        : list_(list), next_(first), end_(first + 1) {
-        const auto entries = list.entries;
-        for (size_ = entries[first].size;
-             end_ < list.count && entries[end_].at == entries[first].at + size_; ++end_) {
-            size_ += entries[end_].size;
-        }
-    }
-    /// Bytes in all.
-    [[nodiscard]] address size() const noexcept { return static_cast<address>(size_); }
-    /// The first piece behind it.
-    [[nodiscard]] std::size_t end() const noexcept { return end_; }
-
-    /// The next piece; empty at the end.
-    [[nodiscard]] std::span<const std::byte> operator()() noexcept {
-        return next_ == end_ ? std::span<const std::byte>() : list_.piece(next_++);
-    }
-
-private:
-    const commit_list& list_;
-    std::size_t next_;
-    std::size_t end_;
-    std::uint64_t size_ = 0;
-};
-
-/// Bytes of a chunk, in units of `Unit`.
+/// Bytes of a chunk without the data, in units of `Unit`. Precondition: they fit an address.
 template <std::size_t Unit>
-[[nodiscard]] constexpr std::uint64_t chunk_head(std::size_t entries) noexcept {
-    return align_up<std::uint64_t>(sizeof(journal_chunk) + entries * sizeof(journal_entry), Unit);
+[[nodiscard]] constexpr address chunk_head(std::uint32_t entries) noexcept {
+    return align_up<address>(sizeof(journal_chunk) + entries * sizeof(journal_entry), Unit);
 }
 
-/// Hands out the bytes of a commit piece by piece: the superblock and the roots if there is one,
-/// then a chunk of the log if it is not empty.
+/// Hands out the bytes of a commit piece by piece: the superblock and the roots if they are wanted,
+/// then a chunk of the log if it is not empty. Superblock and roots, and what precedes the data of
+/// the chunk, are filled up to units of `Unit` with zeros.
 template <std::size_t Unit, std::size_t HeadBytes>
 class record_pieces {
 public:
-    record_pieces(const superblock* head, std::span<const root_entry> roots,
-                  const commit_list& list) noexcept
-        : head_(head), roots_(roots), list_(list),
-          chunk_{.entries = static_cast<std::uint32_t>(list.count), .bytes = list.bytes},
-          stage_(head != nullptr ? stage::superblock : stage::chunk) {}
+    /// From the chunk on.
+    explicit record_pieces(const commit_list& list) noexcept
+        : list_(list), end_(list.is_empty() ? chunk : data + list.chunk.entries) {}
+    /// Of the data alone: that of an entry and of those after it, as long as they lie side by side
+    /// in virtual memory.
+    record_pieces(const commit_list& list, std::uint32_t entry) noexcept
+        : list_(list), next_(data + entry), end_(next_) {
+        const auto begin = static_cast<address>(list.room[entry].at);
+        address behind = begin;
+        do {
+            behind += static_cast<address>(list.room[entry].size);
+            ++end_;
+            ++entry;
+        } while (entry < list.chunk.entries && list.room[entry].at == behind);
+        size_ = behind - begin;
+    }
+
+    /// Bytes of such a run.
+    [[nodiscard]] address size() const noexcept { return size_; }
+    /// The first entry behind it.
+    [[nodiscard]] std::uint32_t end() const noexcept { return end_ - data; }
+
+    /// Begins anew: from the superblock on, which there must be, or from the chunk on.
+    void rewind(bool with_head) noexcept { next_ = with_head ? superblock_part : chunk; }
 
     /// The next piece; empty at the end.
     [[nodiscard]] std::span<const std::byte> operator()() noexcept {
-        for (;;) {
-            const stage now = stage_;
-            if (now == stage::end || (now == stage::chunk && list_.count == 0)) {
-                return {};
-            }
-            const auto piece = piece_of(now);
-            if (now == stage::data && ++number_ < list_.count) {
-                return piece;
-            }
-            stage_ = static_cast<stage>(static_cast<unsigned>(now) + 1);
-            if (!piece.empty()) {
-                return piece;
+        std::span<const std::byte> piece;
+        while (piece.empty() && (fill_ != 0 || next_ != end_)) {
+            if (fill_ != 0) {
+                piece = std::span(zeros).first(lesser(fill_, zeros.size()));
+                fill_ -= piece.size();
+            } else {
+                piece = part(next_);
+                ++next_;
+                fill_ = fill_before(next_);
             }
         }
+        return piece;
     }
 
 private:
-    enum class stage : std::uint8_t {
-        superblock,
-        roots,
-        head_fill,
-        chunk,
-        entries,
-        fill,
-        data,
-        end
-    };
+    /// Numbers of the parts; those of the data follow.
+    static constexpr std::uint32_t superblock_part = 0;
+    static constexpr std::uint32_t roots_part = 1;
+    static constexpr std::uint32_t chunk = 2;
+    static constexpr std::uint32_t entries = 3;
+    static constexpr std::uint32_t data = 4;
 
-    static constexpr std::array<std::byte, Unit> zeros{};
+    static constexpr std::array<std::byte, lesser(Unit, 32)> zeros{};
 
-    [[nodiscard]] std::span<const std::byte> piece_of(stage now) const noexcept {
-        switch (now) {
-        case stage::superblock:
-            return std::as_bytes(std::span(head_, 1));
-        case stage::roots:
-            return std::as_bytes(roots_);
-        case stage::head_fill:
-            return std::span(zeros).first(HeadBytes - sizeof(superblock) - roots_.size_bytes());
-        case stage::chunk:
-            return std::as_bytes(std::span(&chunk_, 1));
-        case stage::entries:
-            return std::as_bytes(list_.entries.first(list_.count));
-        case stage::fill:
-            return std::span(zeros).first(
-                static_cast<std::size_t>(chunk_head<Unit>(list_.count) - sizeof(chunk_) -
-                                         list_.count * sizeof(journal_entry)));
-        case stage::data:
-            return list_.piece(number_);
-        case stage::end:
-            break;
+    [[nodiscard]] std::span<const std::byte> part(std::uint32_t number) const noexcept {
+        switch (number) {
+        case superblock_part:
+            return std::as_bytes(std::span(list_.head, 1));
+        case roots_part:
+            return std::as_bytes(list_.roots);
+        case chunk:
+            return std::as_bytes(std::span(&list_.chunk, 1));
+        case entries:
+            return std::as_bytes(list_.room.first(list_.chunk.entries));
+        default:
+            return list_.piece(number - data);
         }
-        return {};
+    }
+    /// Bytes that are missing to whole units before a part.
+    [[nodiscard]] std::size_t fill_before(std::uint32_t number) const noexcept {
+        if (number == chunk) {
+            return HeadBytes - sizeof(superblock) - list_.roots.size_bytes();
+        }
+        const std::size_t bytes =
+            sizeof(journal_chunk) + list_.chunk.entries * sizeof(journal_entry);
+        return number == data ? (0 - bytes) % Unit : 0;
     }
 
-    const superblock* head_;
-    std::span<const root_entry> roots_;
     const commit_list& list_;
-    journal_chunk chunk_;
-    std::size_t number_ = 0;
-    stage stage_;
+    std::uint32_t next_ = chunk;
+    std::uint32_t end_;
+    std::size_t fill_ = 0;
+    address size_ = 0;
 };
 
 } // namespace vmem::detail

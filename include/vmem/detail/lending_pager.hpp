@@ -44,9 +44,8 @@ public:
         for (std::size_t frame = free.first; frame < free.first + free.count; ++frame) {
             frames_.borrow(frame);
         }
-        return pinned_bytes{.data = frames_.bytes(free.first).data(),
-                            .size = free.count * PageSize,
-                            .slot = free.first};
+        return pinned_bytes{
+            .data = bytes(free.first), .size = free.count * PageSize, .slot = free.first};
     }
     /// Ends a loan. O(1) per frame.
     void take_back(const pinned_bytes& loan) noexcept {
@@ -56,6 +55,7 @@ public:
     }
 
 protected:
+    using base::bytes;
     using base::frames_;
     using base::transfer_;
 
@@ -91,7 +91,7 @@ protected:
             } else if (count == PageSize && frames_.pins(frame) == 0) {
                 frames_.remove(frame);
             } else {
-                std::memcpy(frames_.bytes(frame).data() + offset, in.data() + (begin - to), count);
+                std::memcpy(bytes(frame) + offset, in.data() + (begin - to), count);
             }
         }
         return written;

@@ -5,6 +5,7 @@
 #include <vmem/allocator/concept.hpp>
 #include <vmem/allocator/nonresident_concept.hpp>
 #include <vmem/config.hpp>
+#include <vmem/detail/slot_or_error.hpp>
 #include <vmem/persist/critical_section.hpp>
 #include <vmem/residency/concept.hpp>
 #include <vmem/result.hpp>
@@ -13,6 +14,7 @@
 #include <vmem/vptr.hpp>
 
 #include <cstddef>
+#include <limits>
 #include <new>
 #include <type_traits>
 #include <utility>
@@ -83,11 +85,11 @@ public:
     /// is a `T`, or that many of them.
     template <class T>
     [[nodiscard]] unique_vptr<T, Heap> adopt(vptr<T, Heap> p) noexcept {
-        return unique_vptr<T, Heap>(p, 1, Residency::frame_count);
+        return adopted<T>(p, 1);
     }
     template <class T>
     [[nodiscard]] unique_vptr<T[], Heap> adopt(vptr<T, Heap> p, std::size_t count) noexcept {
-        return unique_vptr<T[], Heap>(p, count, Residency::frame_count);
+        return adopted<T[]>(p, count);
     }
 
     /// Bytes that a persist would have to save, with a slot for each object that is not saved; at
@@ -136,22 +138,31 @@ public:
         const auto guard = self().lock();
         return self().residency_.pin_known(slot, at);
     }
-    [[nodiscard]] result<pinned_bytes> pin_object(typename Residency::address_type at,
-                                                  std::size_t size, object_part part, access how) {
-        const auto guard = self().section();
+    [[nodiscard]] slot_or_error pin_object(typename Residency::address_type at, std::size_t size,
+                                           const object_part& part, access how) {
+        const auto guard = self().lock();
         return self().residency_.pin_object(at, size, part, how);
     }
     [[nodiscard]] result<void> save_object(typename Residency::address_type at) {
-        const auto guard = self().section();
+        const auto guard = self().lock();
         return self().residency_.save_object(at);
     }
     [[nodiscard]] result<void> unload_object(typename Residency::address_type at) {
-        const auto guard = self().section();
+        const auto guard = self().lock();
         return self().residency_.unload_object(at);
     }
     [[nodiscard]] object_state state_of(typename Residency::address_type at) {
-        const auto guard = self().section();
+        const auto guard = self().lock();
         return self().residency_.state_of(at);
+    }
+
+    /// Frees an object of `size` bytes. Errors: not_open, pinned; the allocator's.
+    [[nodiscard]] result<void> end_object(typename Residency::address_type at, std::size_t size) {
+        if (!self().is_open()) {
+            return failure(errc::not_open);
+        }
+        const auto guard = self().section();
+        return release_known(at, size);
     }
 
     // For containers.
@@ -191,31 +202,51 @@ protected:
 
     /// Frees a block, and forgets what is resident of it. Errors: pinned; the allocator's.
     [[nodiscard]] result<void> release_object(address block) {
-        auto& residency = self().residency_;
-        if (residency.state_of(static_cast<typename Residency::address_type>(block)).pinned) {
-            return failure(errc::pinned);
+        const auto in_use = [this] { return self().allocator_.stats(self().residency_.medium()); };
+        // Only the allocator knows how large the block is, and nobody else has to unless there are
+        // views of it.
+        if (!self().residency_.has_views()) {
+            return release(block, [] { return std::size_t{0}; });
         }
-        // Only the allocator knows how large the block was.
-        address before = 0;
-        if (residency.has_views()) {
-            const auto stats = self().allocator_.stats(residency.medium());
-            if (!stats) {
-                return failure(stats.error());
-            }
-            before = stats->in_use;
+        const auto before = in_use();
+        if (!before) {
+            return failure(before.error());
         }
-        const auto freed = self().allocator_.deallocate(residency.medium(), block);
-        if (freed) {
-            const auto stats = before != 0 ? self().allocator_.stats(residency.medium())
-                                           : result<nonresident_stats>();
-            residency.forget(block, stats && before != 0 ? before - stats->in_use : 1);
-            residency.note_freed(block);
-        }
-        return freed;
+        return release(block, [&] {
+            const auto after = in_use();
+            return after ? before->in_use - after->in_use : 0;
+        });
     }
 
 private:
     [[nodiscard]] Heap& self() noexcept { return static_cast<Heap&>(*this); }
+
+    template <class T, class Element>
+    [[nodiscard]] static unique_vptr<T, Heap> adopted(vptr<Element, Heap> p,
+                                                      std::size_t count) noexcept {
+        return unique_vptr<T, Heap>(
+            owned_object{.at = p.to_address(), .count = count, .slot = Residency::frame_count});
+    }
+
+    /// Forgets what starts within so many bytes as `size()` says afterwards.
+    template <class Size>
+    [[nodiscard]] result<void> release(address block, Size size) {
+        auto& residency = self().residency_;
+        const auto slot =
+            residency.slot_to_end(static_cast<typename Residency::address_type>(block));
+        if (!slot) {
+            return failure(slot.error());
+        }
+        const auto freed = self().allocator_.deallocate(residency.medium(), block);
+        if (freed) {
+            residency.forget(*slot, block, size());
+            residency.note_freed(block);
+        }
+        return freed;
+    }
+    [[nodiscard]] result<void> release_known(address block, std::size_t size) {
+        return release(block, [size] { return size; });
+    }
 
     static void persist_current() {
         if (Heap::alive()) {
@@ -231,71 +262,80 @@ private:
         if (count == 0) {
             return failure(errc::zero_size);
         }
-        if (self().is_open() && count > self().residency_.largest_object() / sizeof(Element)) {
-            return failure(errc::larger_than_arena);
-        }
-        const std::size_t size = count * sizeof(Element);
+        constexpr std::size_t most = (std::numeric_limits<std::size_t>::max)() / sizeof(Element);
+        const std::size_t size = lesser(count, most) * sizeof(Element);
         if (Residency::can_be_unsaved(size)) {
-            return make_pinned<T, Element>(count, construct);
+            return make_pinned<T, Element>(count, size, construct);
         }
         const critical_guard guard(self().residency_.critical());
-        return make_pinned<T, Element>(count, construct);
+        return make_pinned<T, Element>(count, size, construct);
     }
 
     template <class T, class Element, class Construct>
-    [[nodiscard]] result<unique_vptr<T, Heap>> make_pinned(std::size_t count, Construct construct) {
-        const std::size_t size = count * sizeof(Element);
-        const auto room = make_room(size, alignof(Element));
-        if (!room) {
-            return failure(room.error());
+    [[nodiscard]] result<unique_vptr<T, Heap>> make_pinned(std::size_t count, std::size_t size,
+                                                           Construct construct) {
+        const auto slot = make_room(size, alignof(Element));
+        if (!slot) {
+            return failure(slot.error());
         }
-        {
-            unfinished block{self(), *room};
-            construct(reinterpret_cast<Element*>(room->held.data));
-            if (!Residency::can_be_unsaved(size)) {
-                if (const auto saved = self().residency_.save_new(room->held); !saved) {
-                    return failure(saved.error());
-                }
+        auto& residency = self().residency_;
+        unfinished object{self(), *slot};
+        construct(reinterpret_cast<Element*>(residency.raw(*slot)));
+        if (!Residency::can_be_unsaved(size)) {
+            const auto guard = self().lock();
+            if (const auto saved = residency.save_new(*slot); !saved) {
+                return failure(saved.error());
             }
-            block.finished = true;
         }
-        return unique_vptr<T, Heap>(vptr<Element, Heap>::from_address(room->at), count,
-                                    room->held.slot);
+        object.finished = true;
+        const owned_object owned{
+            .at = residency.object_in(*slot).address, .count = count, .slot = *slot};
+        unpin_current<Heap>(*slot);
+        // In place: what is moved from is not worth destroying.
+        return result<unique_vptr<T, Heap>>(owned);
     }
 
-    struct new_object {
-        address at;
-        pinned_bytes held;
-    };
-    /// Unpins a new object; frees it as well if it is not constructed, even because of an
-    /// exception.
+    /// Frees a new object that is not constructed, even because of an exception.
     struct unfinished {
         Heap& heap;
-        const new_object& room;
+        std::size_t slot;
         bool finished = false;
 
         ~unfinished() {
-            const auto guard = heap.section();
-            heap.residency_.unpin(room.held.slot);
             if (!finished) {
-                static_cast<void>(heap.release_object(room.at));
+                heap.abandon(slot);
             }
         }
     };
-
-    [[nodiscard]] result<new_object> make_room(std::size_t size, std::size_t align) {
+    void abandon(std::size_t slot) {
         const auto guard = self().section();
-        const auto block = self().grant_block({.size = size, .align = align, .within = 0});
+        self().residency_.unpin(slot);
+        const auto& object = self().residency_.object_in(slot);
+        static_cast<void>(release_known(object.address, object.size));
+    }
+
+    /// The slot of a new object, pinned.
+    [[nodiscard]] slot_or_error make_room(std::size_t size, std::size_t align) {
+        auto& residency = self().residency_;
+        const auto guard = self().section();
+        if (!self().is_open()) {
+            return failure(errc::not_open);
+        }
+        if (size > residency.largest_object()) {
+            return failure(errc::larger_than_arena);
+        }
+        const auto block = self().allocator_.allocate(residency.medium(),
+                                                      {.size = size, .align = align, .within = 0});
         if (!block) {
             return failure(block.error());
         }
-        const auto held =
-            self().residency_.create(static_cast<typename Residency::address_type>(*block), size);
-        if (!held) {
-            static_cast<void>(release_object(*block));
-            return failure(held.error());
+        note_granted();
+        const auto slot =
+            residency.create(static_cast<typename Residency::address_type>(*block), size);
+        if (!slot) {
+            static_cast<void>(release_known(*block, size));
         }
-        return new_object{.at = *block, .held = *held};
+        return slot;
     }
 };
 

@@ -5,11 +5,13 @@
 #include <vmem/config.hpp>
 #include <vmem/detail/page_run.hpp>
 #include <vmem/detail/run_mover.hpp>
+#include <vmem/detail/slot_or_error.hpp>
 #include <vmem/residency/concept.hpp>
 #include <vmem/residency/frame_table.hpp>
 #include <vmem/result.hpp>
 #include <vmem/storage/concept.hpp>
 
+#include <array>
 #include <concepts>
 #include <cstddef>
 #include <type_traits>
@@ -101,7 +103,7 @@ public:
     [[nodiscard, gnu::always_inline]] std::byte* use(place where) noexcept {
         frames_.touch(where.frame);
         count_access();
-        return frames_.raw(where);
+        return raw(where);
     }
     /// Records that `count` bytes at a place found before change.
     [[gnu::always_inline]] void mark_dirty(place where, std::size_t count) noexcept {
@@ -118,9 +120,6 @@ public:
     [[nodiscard]] result<void> flush() noexcept {
         result<void> outcome;
         for (std::size_t frame = 0; frame < Frames; ++frame) {
-            if (!frames_.holds_page(frame)) {
-                continue;
-            }
             if (const auto saved = write_back(frame); !saved && outcome) {
                 outcome = saved;
             }
@@ -157,69 +156,65 @@ public:
     /// Why `[at, at + count)` cannot be accessed: not_open before `start`, null_pointer in the
     /// reserved page, out_of_range past the end.
     [[nodiscard]] constexpr result<void> check(address at, std::size_t count) const noexcept {
-        if (end_ == 0) {
-            return failure(errc::not_open);
+        if (at >= reserved && at <= end_ && count <= end_ - at) {
+            return {};
         }
-        if (at < reserved) {
-            return failure(errc::null_pointer);
-        }
-        return detail::check_range(end_, at, count);
+        return failure(end_ == 0       ? errc::not_open
+                       : at < reserved ? errc::null_pointer
+                                       : errc::out_of_range);
     }
 
 protected:
     using table = frame_table<Address, PageSize, Frames, Eviction, Translation>;
 
-    /// Where `at`, which is valid, is in RAM; brought in if need be. Counts as a use of the page,
-    /// except that for a page brought in the policy sees the insertion alone.
-    [[nodiscard]] result<place> resident(address at, bool load) noexcept {
-        place where;
+    /// The frame of the page of `at`, which is valid; brought in if need be, and not read if
+    /// `overwritten` bytes are all of it. Counts as a use of the page, except that for a page
+    /// brought in the policy sees the insertion alone.
+    slot_or_error resident(address at, std::size_t overwritten) noexcept {
         count_access();
+        place where;
         if (!find<1, 1>(static_cast<Address>(at), where)) {
-            where.frame = frames_.search(table::page_of(at));
+            where.frame = frames_.search_on(table::page_of(at));
             if (where.frame == Frames) {
-                const auto brought = fault(table::page_of(at), load);
-                if (!brought) {
-                    return failure(brought.error());
-                }
-                where.frame = *brought;
-                return where;
+                return fault(table::page_of(at), overwritten);
             }
         }
         frames_.touch(where.frame);
-        return where;
+        return where.frame;
     }
 
     /// Brings in a page that is not resident.
-    [[nodiscard, gnu::noinline]] result<std::size_t> fault(std::size_t page, bool load) noexcept {
+    [[gnu::noinline]] slot_or_error fault(std::size_t page, std::size_t overwritten) noexcept {
+        const bool load = overwritten != PageSize;
         if constexpr (MostPages > 1) {
             if (const std::size_t frame = load ? bring_run(page) : Frames; frame != Frames) {
                 return frame;
             }
         }
         const auto frame = make_room();
-        if (!frame) {
-            return frame;
-        }
-        if (load) {
-            if (const auto loaded = transfer_.load(table::address_of(page), frames_.bytes(*frame));
-                !loaded) {
-                return failure(loaded.error());
+        if (frame) {
+            if (load) {
+                if (const auto loaded =
+                        transfer_.load(table::address_of(page), {bytes(*frame), PageSize});
+                    !loaded) {
+                    return failure(loaded.error());
+                }
             }
+            frames_.insert(page, *frame);
         }
-        frames_.insert(page, *frame);
         return frame;
     }
 
     /// Brings in `page`, which is not resident, and some after it. Its frame; or `Frames` if it
     /// follows no run, or something failed: then it is to be treated like any other page.
     [[nodiscard]] std::size_t bring_run(std::size_t page) noexcept {
-        mover pages(frames_, transfer_);
+        mover pages(frames_, transfer_, bytes(0));
         const std::size_t count = pages.length(page, table::page_of(end_));
         return count < 2 ? Frames : pages.bring(page, count, [this] { return make_room(); });
     }
 
     /// An empty frame: one never used, or the victim's.
-    [[nodiscard]] result<std::size_t> make_room() noexcept {
+    slot_or_error make_room() noexcept {
         if (const std::size_t empty = frames_.empty_frame(); empty != Frames) {
             return empty;
         }
@@ -253,24 +248,29 @@ protected:
     /// Writes the dirty range of a frame, rounded out to the storage's write_size. A pinned page
     /// stays dirty: its holder may go on writing.
     [[nodiscard]] result<void> write_back(std::size_t frame) noexcept {
-        if (!frames_.dirty().any(frame)) {
+        if (!frames_.holds_page(frame) || !frames_.dirty().any(frame)) {
             return {};
         }
         const auto [begin, end] = frames_.dirty().rounded(frame, traits::write_size);
         if constexpr (MostPages > 1) {
-            if (mover(frames_, transfer_).write(frame, begin, end)) {
+            if (mover(frames_, transfer_, bytes(0)).write(frame, begin, end)) {
                 return {};
             }
         }
-        const auto changed = frames_.bytes(frame).subspan(begin, end - begin);
-        if (const auto written = transfer_.save(frames_.page_address(frame) + begin, changed);
-            !written) {
-            return written;
-        }
-        if (frames_.pins(frame) == 0) {
+        const auto written = transfer_.save(frames_.page_address(frame) + begin,
+                                            {bytes(frame) + begin, end - begin});
+        if (written && frames_.pins(frame) == 0) {
             frames_.mark_clean(frame);
         }
-        return {};
+        return written;
+    }
+
+    [[nodiscard, gnu::always_inline]] std::byte* raw(place where) noexcept {
+        return &bytes_[where.position(PageSize)];
+    }
+    /// The `PageSize` bytes of a frame.
+    [[nodiscard]] std::byte* bytes(std::size_t frame) noexcept {
+        return raw({.frame = frame, .offset = 0});
     }
 
     [[gnu::always_inline]] void count_access() noexcept {
@@ -290,6 +290,9 @@ protected:
 
 private:
     using mover = run_mover<table, transfer, PageSize, Frames, MostPages>;
+
+    // Last, so that all else is near the start of the object, within the reach of one instruction.
+    alignas(table::frame_alignment) std::array<std::byte, PageSize * Frames> bytes_;
 };
 
 } // namespace vmem::detail

@@ -18,7 +18,9 @@ class run_mover {
     using run = page_run<Frames, Most>;
 
 public:
-    run_mover(Table& frames, Transfer& transfer) noexcept : frames_(frames), transfer_(transfer) {}
+    /// `bytes` are those of all frames.
+    run_mover(Table& frames, Transfer& transfer, std::byte* bytes) noexcept
+        : frames_(frames), transfer_(transfer), bytes_(bytes) {}
 
     /// How many pages from `page` on, which is not resident, are worth bringing in together, below
     /// page number `end`: as many as are resident just before it, so that the number doubles from
@@ -43,7 +45,7 @@ public:
                                     MakeRoom make_room) noexcept {
         run taken;
         while (taken.size() < count) {
-            const result<std::size_t> room = make_room();
+            const auto room = make_room();
             if (!room) {
                 break;
             }
@@ -95,7 +97,7 @@ public:
 private:
     template <class Byte>
     [[nodiscard]] auto pieces(const run& of, std::size_t begin, std::size_t end) noexcept {
-        return run_pieces<Byte, PageSize, run>(frames_.bytes(0).data(), of, begin, end);
+        return run_pieces<Byte, PageSize, run>(bytes_, of, begin, end);
     }
     [[nodiscard]] bool is_resident(std::size_t page) noexcept {
         return frames_.search(page) != Frames;
@@ -111,6 +113,7 @@ private:
 
     Table& frames_;
     Transfer& transfer_;
+    std::byte* bytes_;
 };
 
 } // namespace vmem::detail

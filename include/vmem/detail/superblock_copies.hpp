@@ -22,9 +22,11 @@ struct superblock_copies {
     /// Why there is no image if neither is valid.
     errc why = errc::not_formatted;
 
-    /// Of the valid copy with the highest number. Precondition: there is one.
-    [[nodiscard]] std::size_t newest() const noexcept {
-        return valid[1] && (!valid[0] || copies[1].sequence > copies[0].sequence) ? 1 : 0;
+    /// Whether one is valid.
+    [[nodiscard]] bool any() const noexcept { return valid[0] || valid[1]; }
+    /// The valid copy with the highest number. Precondition: there is one.
+    [[nodiscard]] const superblock& newest() const noexcept {
+        return copies[valid[1] && (!valid[0] || copies[1].sequence > copies[0].sequence) ? 1 : 0];
     }
     /// Makes the copy one that is not valid, because of an error.
     void reject(std::size_t n, errc code) noexcept {
@@ -53,9 +55,8 @@ template <class Storage>
 /// Reads both copies; `roots` is for their roots, and holds none afterwards. A damaged copy is an
 /// invalid one. Errors: the storage's.
 template <class Storage>
-[[nodiscard]] result<superblock_copies> read_copies(Storage& storage, address second,
-                                                    std::span<root_entry> roots) {
-    superblock_copies found;
+[[nodiscard]] result<void> read_copies(Storage& storage, address second,
+                                       std::span<root_entry> roots, superblock_copies& found) {
     for (std::size_t n = 0; n < 2; ++n) {
         superblock& copy = found.copies[n];
         const address at = n == 0 ? 0 : second;
@@ -69,12 +70,19 @@ template <class Storage>
         if (!read) {
             const errc code = read.error();
             if (!is_damage(code) && code != errc::not_formatted && code != errc::version_too_old) {
-                return failure(code);
+                return read;
             }
             found.reject(n, code == errc::out_of_range ? errc::not_formatted : code);
         }
     }
-    return found;
+    return {};
+}
+
+/// Makes the copy at `at` invalid. Errors: the storage's.
+template <class Storage>
+[[nodiscard]] result<void> wipe_copy(Storage& storage, address at) {
+    constexpr std::array<std::byte, align_up(sizeof(superblock), access_unit<Storage>)> zeros{};
+    return storage.write(at, zeros);
 }
 
 /// Makes both copies invalid, the older one first: the image that was there is there until the last
@@ -91,9 +99,8 @@ template <class Storage>
         }
         ages[n] = read && copy.get().verify() ? copy.get().sequence + 1 : 0;
     }
-    constexpr std::array<std::byte, align_up(sizeof(superblock), access_unit<Storage>)> zeros{};
     for (const bool first : {ages[0] <= ages[1], ages[0] > ages[1]}) {
-        auto done = storage.write(first ? 0 : second, zeros);
+        auto done = wipe_copy(storage, first ? 0 : second);
         done = done ? storage.sync() : done;
         if (!done) {
             return done;

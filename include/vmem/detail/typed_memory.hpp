@@ -60,17 +60,22 @@ public:
         return *current_;
     }
 
-    // Bytes are copied in place. Copy operations of a class's own may reach for virtual memory
-    // themselves: they work on a copy in RAM, outside the lock.
+    // Operators work on the live heap; that there is none is found out where nothing is resident
+    // either, so that it costs them no more than a branch. Bytes are copied in place. Copy
+    // operations of a class's own may reach for virtual memory themselves: they work on a copy in
+    // RAM, outside the lock.
 
     /// A copy of the `T` at `at`. Resident: O(1), no call.
     template <class T>
-    [[nodiscard, gnu::always_inline]] T load(address_type at) noexcept(nothrow_access) {
+    [[nodiscard, gnu::always_inline]] static T load(address_type at) noexcept(nothrow_access) {
         if constexpr (std::is_trivially_copyable_v<T>) {
-            const auto guard = lock();
-            place where;
-            if (residency_.template find<sizeof(T), alignof(T)>(at, where)) [[likely]] {
-                return *reinterpret_cast<const T*>(residency_.use(where));
+            if (typed_memory* const live = current_; live != nullptr) [[likely]] {
+                const auto guard = live->lock();
+                Residency& residency = live->residency_;
+                place where;
+                if (residency.template find<sizeof(T), alignof(T)>(at, where)) [[likely]] {
+                    return *reinterpret_cast<const T*>(residency.use(where));
+                }
             }
         }
         return load_slowly<T>(at);
@@ -78,14 +83,17 @@ public:
 
     /// Replaces the `T` at `at`. Resident: O(1), no call.
     template <class T>
-    [[gnu::always_inline]] void store(address_type at, const T& value) noexcept(nothrow_access) {
+    [[gnu::always_inline]] static void store(address_type at,
+                                             const T& value) noexcept(nothrow_access) {
         if constexpr (std::is_trivially_copyable_v<T>) {
-            const auto guard = lock();
-            place where;
-            if (find_to_change<T>(at, where)) [[likely]] {
-                *reinterpret_cast<T*>(residency_.use(where)) = value;
-                mark_dirty<T>(where);
-                return;
+            if (typed_memory* const live = current_; live != nullptr) [[likely]] {
+                const auto guard = live->lock();
+                place where;
+                if (live->template find_to_change<T>(at, where)) [[likely]] {
+                    *reinterpret_cast<T*>(live->residency_.use(where)) = value;
+                    live->template mark_dirty<T>(where);
+                    return;
+                }
             }
         }
         store_slowly<T>(at, value);
@@ -93,13 +101,14 @@ public:
 
     /// Applies `change` to the scalar at `at` in place. `change` must not touch virtual memory.
     template <class T, class Change>
-    [[gnu::always_inline]] void update(address_type at, Change change) noexcept(nothrow_access) {
-        {
-            const auto guard = lock();
+    [[gnu::always_inline]] static void update(address_type at,
+                                              Change change) noexcept(nothrow_access) {
+        if (typed_memory* const live = current_; live != nullptr) [[likely]] {
+            const auto guard = live->lock();
             place where;
-            if (find_to_change<T>(at, where)) [[likely]] {
-                change(*reinterpret_cast<T*>(residency_.use(where)));
-                mark_dirty<T>(where);
+            if (live->template find_to_change<T>(at, where)) [[likely]] {
+                change(*reinterpret_cast<T*>(live->residency_.use(where)));
+                live->template mark_dirty<T>(where);
                 return;
             }
         }
@@ -240,27 +249,28 @@ private:
     }
 
     template <class T>
-    [[nodiscard, gnu::noinline, gnu::cold]] T
+    [[nodiscard, gnu::noinline, gnu::cold]] static T
     load_slowly(address_type at) noexcept(nothrow_access) {
         raw_object<T> copy;
-        if (const auto done = read(at, copy.bytes()); !done) {
+        if (const auto done = current().read(at, copy.bytes()); !done) {
             fault(done.error(), at);
         }
         return copy.get();
     }
 
     template <class T>
-    [[gnu::noinline, gnu::cold]] void store_slowly(address_type at,
-                                                   const T& value) noexcept(nothrow_access) {
+    [[gnu::noinline, gnu::cold]] static void store_slowly(address_type at,
+                                                          const T& value) noexcept(nothrow_access) {
+        typed_memory& live = current();
         result<void> done;
         if constexpr (std::is_trivially_copyable_v<T>) {
-            done = write(at, std::as_bytes(std::span{&value, 1}));
+            done = live.write(at, std::as_bytes(std::span{&value, 1}));
         } else {
             raw_object<T> copy;
-            done = read(at, copy.bytes());
+            done = live.read(at, copy.bytes());
             if (done) {
                 copy.get() = value;
-                done = write(at, copy.bytes());
+                done = live.write(at, copy.bytes());
             }
         }
         if (!done) {
@@ -269,16 +279,17 @@ private:
     }
 
     template <class T, class Change>
-    [[gnu::noinline, gnu::cold]] void update_slowly(address_type at,
-                                                    Change change) noexcept(nothrow_access) {
+    [[gnu::noinline, gnu::cold]] static void update_slowly(address_type at,
+                                                           Change change) noexcept(nothrow_access) {
+        typed_memory& live = current();
         raw_object<T> copy;
         result<void> done;
         {
-            const auto guard = lock();
-            done = residency_.read(at, copy.bytes());
+            const auto guard = live.lock();
+            done = live.residency_.read(at, copy.bytes());
             if (done) {
                 change(copy.get());
-                done = residency_.write(at, copy.bytes());
+                done = live.residency_.write(at, copy.bytes());
             }
         }
         if (!done) {

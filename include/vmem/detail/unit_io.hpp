@@ -26,7 +26,7 @@ inline constexpr std::size_t access_unit =
         ? storage_traits<Storage>::write_size
         : storage_traits<Storage>::read_size;
 
-/// Reads any bytes. Errors: the storage's.
+/// Reads any bytes, unit by unit: for few of them. Errors: the storage's.
 template <class Storage>
 [[nodiscard]] result<void> read_any(Storage& storage, address from, std::span<std::byte> out) {
     constexpr std::size_t unit = storage_traits<Storage>::read_size;
@@ -36,15 +36,6 @@ template <class Storage>
         std::array<std::byte, unit> buffer;
         while (!out.empty()) {
             const auto offset = static_cast<std::size_t>(from % unit);
-            if (offset == 0 && out.size() >= unit) {
-                const std::size_t whole = align_down(out.size(), unit);
-                if (const auto done = storage.read(from, out.first(whole)); !done) {
-                    return done;
-                }
-                out = out.subspan(whole);
-                from += whole;
-                continue;
-            }
             if (const auto done = storage.read(from - offset, buffer); !done) {
                 return done;
             }
@@ -54,24 +45,6 @@ template <class Storage>
             from += part;
         }
         return {};
-    }
-}
-
-/// Writes bytes that lie within one unit; the rest of the unit stays as it is. Errors: the
-/// storage's.
-template <class Storage>
-[[nodiscard]] result<void> write_any(Storage& storage, address to, std::span<const std::byte> in) {
-    constexpr std::size_t unit = access_unit<Storage>;
-    if constexpr (unit == 1) {
-        return storage.write(to, in);
-    } else {
-        std::array<std::byte, unit> buffer;
-        const auto offset = static_cast<std::size_t>(to % unit);
-        if (const auto done = storage.read(to - offset, buffer); !done) {
-            return done;
-        }
-        std::memcpy(buffer.data() + offset, in.data(), in.size());
-        return storage.write(to - offset, buffer);
     }
 }
 
@@ -91,46 +64,29 @@ template <class Storage>
     return {};
 }
 
-/// Calls `use(bytes)` for all of `[from, from + count)`, at most `Most` bytes at a time; it returns
-/// a result<void>. Errors: the storage's, and those of `use`.
-template <std::size_t Most, class Storage, class Use>
-[[nodiscard]] result<void> for_bytes(Storage& storage, address from, address count, Use use) {
+/// Reads bytes, at most `Most` at a time, and adds them to the CRC-32C `*crc`; if that is null,
+/// writes them to another place, `to`. Precondition: both places and the count are multiples of the
+/// storage's units. Errors: the storage's.
+template <std::size_t Most, class Storage>
+[[nodiscard]] result<void> sum_or_copy(Storage& storage, address from, address count, address to,
+                                       std::uint32_t* crc) {
     std::array<std::byte, Most> buffer;
     while (count != 0) {
         const auto part = std::span(buffer).first(lesser(Most, count));
-        auto done = read_any(storage, from, part);
-        if (done) {
-            done = use(std::span<const std::byte>(part));
+        auto done = storage.read(from, part);
+        if (crc != nullptr) {
+            *crc = crc32c(part, *crc);
+        } else if (done) {
+            done = storage.write(to, part);
         }
         if (!done) {
             return done;
         }
         from += part.size();
+        to += part.size();
         count -= part.size();
     }
     return {};
-}
-
-/// CRC-32C of bytes of a storage, continued from `crc`. Errors: the storage's.
-template <std::size_t Most, class Storage>
-[[nodiscard]] result<std::uint32_t> crc_of(Storage& storage, address from, address count,
-                                           std::uint32_t crc) {
-    const auto read = for_bytes<Most>(storage, from, count, [&](auto bytes) {
-        crc = crc32c(bytes, crc);
-        return result<void>();
-    });
-    return read ? result<std::uint32_t>(crc) : failure(read.error());
-}
-
-/// Copies bytes of a storage to another place in it. Precondition: both places and the count are
-/// multiples of its units. Errors: the storage's.
-template <std::size_t Most, class Storage>
-[[nodiscard]] result<void> copy_bytes(Storage& storage, address from, address to, address count) {
-    return for_bytes<Most>(storage, from, count, [&](auto bytes) {
-        const auto done = storage.write(to, bytes);
-        to += bytes.size();
-        return done;
-    });
 }
 
 /// Like `vmem::write_gathered`, for any `write_size`: where the storage does not gather, the whole

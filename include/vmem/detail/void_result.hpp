@@ -8,13 +8,13 @@
 
 namespace vmem::detail {
 
-/// What `tl::expected<void, E>` is, in one byte: `E` is an enumeration that names no error 0. A
+/// What `tl::expected<void, E>` is, in the size of `E`, an enumeration that names no error 0. A
 /// processor returns it in a register, which saves a tenth of the code of a heap; and `value()` is
 /// there, which `tl::expected<void, E>` lacks before its version 1.1. Interface and preconditions
 /// are those of `std::expected<void, E>`.
 template <class E>
-    requires(std::is_enum_v<E> && sizeof(E) == 1)
-class [[nodiscard]] void_result {
+    requires std::is_enum_v<E>
+class void_result {
 public:
     using value_type = void;
     using error_type = E;

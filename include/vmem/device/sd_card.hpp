@@ -13,7 +13,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -54,41 +53,40 @@ public:
     /// Must have succeeded before anything else is called. Errors: no_device, wrong_device (not the
     /// card that was started before), timed_out, read_failed. Takes up to a second.
     [[nodiscard]] result<void> start() {
-        mode_ = mode::idle;
+        stop();
         lost_ = lost_ || unsynced_;
         unsynced_ = false;
         clock(400'000);
-        const auto started = initialise();
+        detail::sd_identity found{};
+        auto started = detail::start_sd_card<Options.crc>(link_, found);
         clock(Options.hertz);
+        if (started && card_.sectors != 0 && found.identity != card_.identity) {
+            started = failure(errc::wrong_device);
+        } else if (started) {
+            card_ = found;
+        }
         return finish(started);
     }
     /// Lets the next `start` accept any card.
-    void forget() noexcept { blocks_ = 0; }
+    void forget() noexcept { card_.sectors = 0; }
 
     /// Bytes; 0 before `start`. What an address cannot express is not used.
-    [[nodiscard]] constexpr address size() const noexcept {
-        constexpr address most = (std::numeric_limits<address>::max)() / sector;
-        return (blocks_ < most ? static_cast<address>(blocks_) : most) * sector;
-    }
+    [[nodiscard]] constexpr address size() const noexcept { return card_.sectors * sector; }
 
     [[nodiscard]] result<void> read(address from, std::span<std::byte> out) {
-        return transfer(from, {}, out);
+        return transfer(from, out.size(), {.out = out.data()});
     }
     [[nodiscard]] result<void> write(address to, std::span<const std::byte> in) {
-        return transfer(to, in, {});
+        return transfer(to, in.size(), {.in = in.data(), .left = in.size()});
     }
     /// Is not repeated if it fails: the pieces are gone. `count` must be whole sectors.
     [[nodiscard]] result<void> write_gathered(address to, address count, auto& next) {
-        if (const auto fits = check(to, count); !fits || count == 0) {
-            return fits;
-        }
         using pieces = std::remove_reference_t<decltype(next)>;
-        source all{.from = &next,
-                   .next = [](void* from) -> std::span<const std::byte> {
-                       return (*static_cast<pieces*>(from))();
-                   },
-                   .piece = {}};
-        return transfer_blocks(to, count, all, {});
+        return transfer(to, count, {.pieces = &next, .next = [](bytes& from) {
+                                        const auto piece = (*static_cast<pieces*>(from.pieces))();
+                                        from.in = piece.data();
+                                        from.left = piece.size();
+                                    }});
     }
     /// Ends what is open, waits until the card has programmed it, and asks whether it could. Errors
     /// also if the card was started anew since it was written to: what it had not programmed then
@@ -101,7 +99,11 @@ public:
             return {};
         }
         const selection selected(link_);
-        const auto outcome = finish(complete());
+        auto outcome = ask(command::send_status, 0, errc::sync_failed);
+        if (outcome && link_.receive() != std::byte{}) {
+            outcome = failure(errc::sync_failed);
+        }
+        outcome = finish(outcome);
         unsynced_ = !outcome;
         return outcome;
     }
@@ -110,17 +112,20 @@ public:
     [[nodiscard]] constexpr Bus& bus() noexcept { return link_.bus(); }
 
 private:
-    enum class mode : std::uint8_t { idle, has_read, has_written, reading, writing };
-
     using command = sd_command;
+    enum class way : std::uint8_t { none, read, write };
 
-    /// Where the bytes of a write come from, whatever hands them out: there is one function that
-    /// writes.
-    struct source {
-        void* from;
-        std::span<const std::byte> (*next)(void*);
-        /// What is left of the piece at hand.
-        std::span<const std::byte> piece;
+    /// Where the bytes go, or where they come from, whatever hands them out: there is one function
+    /// that transfers.
+    struct bytes {
+        /// Null for a write.
+        std::byte* out = nullptr;
+        /// What is left of the piece that is being written.
+        const std::byte* in = nullptr;
+        std::size_t left = 0;
+        void* pieces = nullptr;
+        /// Makes it the next one.
+        void (*next)(bytes&) = nullptr;
     };
 
     [[nodiscard]] constexpr result<void> check(address at, address count) const noexcept {
@@ -137,25 +142,28 @@ private:
     /// The outcome of a transfer: what the bus says, before what the card did. What failed in the
     /// middle of a sequence ends it.
     [[nodiscard]] result<void> finish(result<void> outcome) {
-        if (!outcome && std::exchange(mode_, mode::idle) >= mode::reading) {
+        if (!outcome && stop()) {
             static_cast<void>(link_.command(command::stop_transmission));
         }
         const auto wires = link_.bus_error();
         return wires ? outcome : wires;
     }
+    /// What comes next begins anew. Whether a sequence was open.
+    bool stop() noexcept {
+        last_ = way::none;
+        return std::exchange(open_, false);
+    }
 
     // --- transfers
 
-    /// Writes `in`, or reads `out` if that is empty, and tries again.
-    [[nodiscard]] result<void> transfer(address at, std::span<const std::byte> in,
-                                        std::span<std::byte> out) {
-        const std::size_t count = in.size() + out.size();
+    /// Transfers, and tries again if what is to be written is still there.
+    [[nodiscard]] result<void> transfer(address at, address count, const bytes& what) {
         if (const auto fits = check(at, count); !fits || count == 0) {
             return fits;
         }
-        for (int left = 2;; --left) {
-            source all{.from = nullptr, .next = nullptr, .piece = in};
-            const auto outcome = transfer_blocks(at, count, all, out);
+        for (int left = what.next == nullptr ? 2 : 0;; --left) {
+            bytes rest = what;
+            const auto outcome = transfer_blocks(at, count, rest);
             if (outcome || left == 0) {
                 return outcome;
             }
@@ -167,133 +175,103 @@ private:
         }
     }
 
-    /// One attempt; `out` is empty for a write. `count` is not 0.
-    [[nodiscard]] result<void> transfer_blocks(address at, address count, source& bytes,
-                                               std::span<std::byte> out) {
+    /// One attempt. `count` is not 0.
+    [[nodiscard]] result<void> transfer_blocks(address at, address count, bytes& what) {
         const selection selected(link_);
         const auto block = static_cast<std::uint32_t>(at / sector);
-        const bool is_write = out.empty();
+        const bool is_write = what.out == nullptr;
         auto outcome = begin(is_write ? writes : reads, block, count > sector);
-        next_ = block;
-        for (; outcome && count != 0; count -= sector, ++next_) {
+        next_ = static_cast<std::uint32_t>((at + count) / sector);
+        for (; outcome && count != 0; count -= sector) {
             if (is_write) {
-                outcome = send_block(bytes);
+                outcome = send_block(what);
             } else {
-                outcome = link_.receive_block(out.first(sector));
-                out = out.subspan(sector);
+                outcome = link_.receive_block(what.out, sector);
+                what.out += sector;
             }
         }
-        unsynced_ = unsynced_ || (is_write && outcome);
+        if (is_write && outcome) {
+            unsynced_ = true;
+        }
         return finish(outcome);
     }
 
     struct transfer_kind {
-        mode once;
-        mode sequence;
-        command single;
-        command several;
+        way which;
+        /// For one sector; the next one is for several.
+        command one;
         errc refused;
     };
-    static constexpr transfer_kind reads = {mode::has_read, mode::reading, command::read_single,
-                                            command::read_multiple, errc::read_failed};
-    static constexpr transfer_kind writes = {mode::has_written, mode::writing,
-                                             command::write_single, command::write_multiple,
-                                             errc::write_failed};
+    static constexpr transfer_kind reads = {way::read, command::read_single, errc::read_failed};
+    static constexpr transfer_kind writes = {way::write, command::write_single, errc::write_failed};
 
     /// Makes the card ready to transfer from `block` on, in the open sequence if it leads there.
     /// Errors: no_device, timed_out, and that of `kind`.
     [[nodiscard]] result<void> begin(const transfer_kind& kind, std::uint32_t block, bool several) {
-        if (mode_ == kind.sequence && next_ == block) {
-            return {};
-        }
-        several = several || (mode_ == kind.once && next_ == block);
-        if (const auto ended = end_sequence(); !ended) {
-            return ended;
-        }
-        if (const auto ready = link_.ready(link_type::write_time); !ready) {
-            return ready;
-        }
-        const std::byte response = link_.command(several ? kind.several : kind.single,
-                                                 high_capacity_ ? block : block * sector);
-        if (response != std::byte{}) {
-            return failure(response == sd_token::silence ? errc::no_device : kind.refused);
-        }
-        mode_ = several ? kind.sequence : kind.once;
-        return {};
-    }
-
-    [[nodiscard]] result<void> complete() {
-        auto outcome = end_sequence();
-        if (outcome) {
-            outcome = link_.ready(link_type::write_time);
-        }
-        if (outcome) {
-            const std::byte response = link_.command(command::send_status);
-            if ((response | link_.receive()) != std::byte{}) {
-                outcome =
-                    failure(response == sd_token::silence ? errc::no_device : errc::sync_failed);
+        if (last_ == kind.which && next_ == block) {
+            if (open_) {
+                return {};
             }
+            several = true;
+        }
+        const auto which = static_cast<command>(static_cast<unsigned>(kind.one) + several);
+        const auto outcome = ask(which, card_.high_capacity ? block : block * sector, kind.refused);
+        if (outcome) {
+            last_ = kind.which;
+            open_ = several;
         }
         return outcome;
     }
 
-    [[nodiscard]] result<void> end_sequence() {
-        const mode before = std::exchange(mode_, mode::idle);
-        if (before == mode::reading) {
-            // It may complain of what follows the last block, which nobody asked for.
-            static_cast<void>(link_.command(command::stop_transmission));
-        } else if (before == mode::writing) {
-            if (const auto ready = link_.ready(link_type::write_time); !ready) {
-                return ready;
+    /// Ends what is open, waits until the card has programmed it, and sends a command.
+    [[nodiscard]] result<void> ask(command which, std::uint32_t argument, errc refused) {
+        const way before = last_;
+        if (stop()) {
+            if (before == way::read) {
+                // It may complain of what follows the last block, which nobody asked for.
+                static_cast<void>(link_.command(command::stop_transmission));
+            } else {
+                if (const auto ready = link_.ready(); !ready) {
+                    return ready;
+                }
+                link_.send(sd_token::stop);
+                link_.idle(1);
             }
-            link_.send(sd_token::stop);
-            link_.idle(1);
         }
-        return {};
+        const auto ready = link_.ready();
+        return ready ? link_.request(which, argument, refused) : ready;
     }
 
-    [[nodiscard]] result<void> send_block(source& bytes) {
-        if (const auto ready = link_.ready(link_type::write_time); !ready) {
+    [[nodiscard]] result<void> send_block(bytes& from) {
+        if (const auto ready = link_.ready(); !ready) {
             return ready;
         }
-        link_.send(mode_ == mode::writing ? sd_token::next_block : sd_token::block);
+        link_.send(open_ ? sd_token::next_block : sd_token::block);
         std::uint16_t crc = 0;
         for (std::size_t left = sector; left != 0;) {
-            if (bytes.piece.empty()) {
-                bytes.piece = bytes.next(bytes.from);
+            if (from.left == 0) {
+                from.next(from);
             }
-            const auto part = bytes.piece.first(detail::lesser(bytes.piece.size(), left));
-            link_.send(part);
+            const std::size_t part = detail::lesser(from.left, left);
+            link_.send(from.in, part);
             if constexpr (Options.crc) {
-                crc = sd_crc16(part, crc);
+                crc = sd_crc16(std::span(from.in, part), crc);
             }
-            bytes.piece = bytes.piece.subspan(part.size());
-            left -= part.size();
+            from.in += part;
+            from.left -= part;
+            left -= part;
         }
         return link_.end_block(crc);
     }
 
-    [[nodiscard]] result<void> initialise() {
-        const auto card = detail::start_sd_card<Options.crc>(link_);
-        if (!card) {
-            return failure(card.error());
-        }
-        if (blocks_ != 0 && card->identity != identity_) {
-            return failure(errc::wrong_device);
-        }
-        identity_ = card->identity;
-        blocks_ = card->sectors;
-        high_capacity_ = card->high_capacity;
-        return {};
-    }
-
     link_type link_;
-    std::uint32_t blocks_ = 0;
+    detail::sd_identity card_{};
     /// Where the last transfer ended.
     std::uint32_t next_ = 0;
-    std::uint16_t identity_ = 0;
-    mode mode_ = mode::idle;
-    bool high_capacity_ = false;
+    /// And which way it went; none if what comes next begins anew.
+    way last_ = way::none;
+    /// A sequence is open.
+    bool open_ = false;
     bool unsynced_ = false;
     bool lost_ = false;
 };

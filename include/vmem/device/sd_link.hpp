@@ -56,12 +56,16 @@ public:
         sd_link& link_;
     };
 
-    void send(std::span<const std::byte> out) { note(bus_.transfer(out, {})); }
-    void send(std::byte value) { send(std::span(&value, 1)); }
-    void receive(std::span<std::byte> in) { note(bus_.transfer({}, in)); }
+    void send(const std::byte* out, std::size_t count) {
+        note(bus_.transfer(std::span(out, count), {}));
+    }
+    void send(std::byte value) { send(&value, 1); }
+    void receive(std::byte* in, std::size_t count) {
+        note(bus_.transfer({}, std::span(in, count)));
+    }
     [[nodiscard]] std::byte receive() {
         std::byte value = sd_token::silence;
-        receive(std::span(&value, 1));
+        receive(&value, 1);
         return value;
     }
     /// Clocks `count` bytes of 0xFF.
@@ -86,7 +90,7 @@ public:
                                           static_cast<std::byte>(argument >> 8),
                                           static_cast<std::byte>(argument)};
         frame[6] = sd_crc7(std::span(frame).subspan(1, 5));
-        send(frame);
+        send(frame.data(), frame.size());
         if (which == sd_command::stop_transmission) {
             static_cast<void>(receive()); // Still data.
         }
@@ -97,9 +101,20 @@ public:
         return response;
     }
 
-    /// Waits while the card is busy, at most so many milliseconds. Errors: timed_out.
-    [[nodiscard]] result<void> ready(std::uint32_t milliseconds) {
-        for (std::uint32_t left = milliseconds * millisecond; left != 0; --left) {
+    /// The same for a command that must be answered by zero. Errors: no_device if there is no
+    /// answer, `refused` if there is another.
+    [[nodiscard]] result<void> request(sd_command which, std::uint32_t argument, errc refused) {
+        const std::byte response = command(which, argument);
+        if (response == std::byte{}) {
+            return {};
+        }
+        return failure(response == sd_token::silence ? errc::no_device : refused);
+    }
+
+    /// Waits while the card is busy, at most as long as it may take to program a block. Errors:
+    /// timed_out.
+    [[nodiscard]] result<void> ready() {
+        for (std::uint32_t left = write_time * millisecond; left != 0; --left) {
             if (receive() == sd_token::silence) {
                 return {};
             }
@@ -108,7 +123,7 @@ public:
     }
 
     /// Receives a data block that a command asked for. Errors: timed_out, read_failed.
-    [[nodiscard]] result<void> receive_block(std::span<std::byte> out) {
+    [[nodiscard]] result<void> receive_block(std::byte* out, std::size_t count) {
         std::byte token = sd_token::silence;
         for (std::uint32_t left = read_time * millisecond; token == sd_token::silence; --left) {
             if (left == 0) {
@@ -120,9 +135,10 @@ public:
             return failure(errc::read_failed);
         }
         std::array<std::byte, 2> crc{};
-        receive(out);
-        receive(crc);
-        if (Options.crc && crc != checksum(sd_crc16(out))) {
+        receive(out, count);
+        receive(crc.data(), crc.size());
+        // That of bytes and the CRC behind them is 0.
+        if (Options.crc && sd_crc16(crc, sd_crc16(std::span(out, count))) != 0) {
             return failure(errc::read_failed);
         }
         return {};
@@ -131,7 +147,8 @@ public:
     /// What follows the data of a block that was sent: its checksum, and the card's verdict.
     /// Errors: write_failed.
     [[nodiscard]] result<void> end_block(std::uint16_t crc) {
-        send(checksum(crc));
+        const std::array sum = {static_cast<std::byte>(crc >> 8), static_cast<std::byte>(crc)};
+        send(sum.data(), sum.size());
         if ((receive() & std::byte{0x1F}) != std::byte{0x05}) {
             return failure(errc::write_failed);
         }
@@ -143,10 +160,6 @@ public:
     static constexpr std::uint32_t write_time = 500;
 
 private:
-    [[nodiscard]] static constexpr std::array<std::byte, 2> checksum(std::uint16_t crc) noexcept {
-        return {static_cast<std::byte>(crc >> 8), static_cast<std::byte>(crc)};
-    }
-
     void note(const result<void>& done) {
         if (!done) {
             bus_error_ = done;

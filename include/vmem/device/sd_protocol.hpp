@@ -73,16 +73,16 @@ inline constexpr std::byte silence{0xFF};
 
 /// Sectors of the card that a CSD register describes, of version 1 or 2.
 [[nodiscard]] constexpr std::uint32_t sd_sectors(const std::array<std::byte, 16>& csd) noexcept {
-    const auto field = [&csd](std::size_t at, unsigned mask) {
-        return std::to_integer<std::uint32_t>(csd[at]) & mask;
-    };
-    if (field(0, 0xC0) != 0) {
-        return ((field(7, 0x3F) << 16 | field(8, 0xFF) << 8 | field(9, 0xFF)) + 1) * 1024;
+    std::uint32_t word = 0;
+    for (std::size_t at = 6; at < 10; ++at) {
+        word = word << 8 | std::to_integer<std::uint32_t>(csd[at]);
     }
-    const std::uint32_t count =
-        (field(6, 0x03) << 10 | field(7, 0xFF) << 2 | field(8, 0xC0) >> 6) + 1;
-    const std::uint32_t shift = (field(9, 0x03) << 1 | field(10, 0x80) >> 7) + 2;
-    return count << (shift + field(5, 0x0F) - 9);
+    if (csd[0] >= std::byte{0x40}) {
+        return ((word & 0x3F'FFFF) + 1) * 1024;
+    }
+    const std::uint32_t count = (word >> 14 & 0xFFF) + 1;
+    const unsigned shift = ((word & 3) << 1 | std::to_integer<unsigned>(csd[10]) >> 7) + 2;
+    return count << (shift + std::to_integer<unsigned>(csd[5] & std::byte{0x0F}) - 9);
 }
 
 } // namespace vmem

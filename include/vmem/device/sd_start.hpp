@@ -2,12 +2,14 @@
 #ifndef VMEM_DEVICE_SD_START_HPP
 #define VMEM_DEVICE_SD_START_HPP
 
+#include <vmem/config.hpp>
 #include <vmem/device/sd_protocol.hpp>
 #include <vmem/result.hpp>
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 
 /// \file
@@ -17,7 +19,8 @@ namespace vmem::detail {
 
 /// What is learnt of a card on the way.
 struct sd_identity {
-    std::uint32_t sectors;
+    /// As far as an address reaches.
+    address sectors;
     /// A checksum of its CID register: no need to keep all of it.
     std::uint16_t identity;
     /// Addressed by sectors, not by bytes.
@@ -44,11 +47,9 @@ template <class Link>
 /// The rest of a long answer.
 template <class Link>
 [[nodiscard]] std::uint32_t read_sd_word(Link& link) {
-    std::array<std::byte, 4> bytes{};
-    link.receive(bytes);
     std::uint32_t word = 0;
-    for (const std::byte value : bytes) {
-        word = word << 8 | std::to_integer<std::uint32_t>(value);
+    for (int left = 4; left != 0; --left) {
+        word = word << 8 | std::to_integer<std::uint32_t>(link.receive());
     }
     return word;
 }
@@ -56,35 +57,30 @@ template <class Link>
 /// Asks until it has started, a second at most. Errors: no_device, timed_out.
 template <class Link>
 [[nodiscard]] result<void> await_sd_card(Link& link, std::uint32_t can_high_capacity) {
+    result<void> started;
     // Two commands with their answers are at least 16 bytes.
-    for (std::uint32_t left = 1000 * Link::millisecond / 16; left != 0; --left) {
+    std::uint32_t left = 1000 * Link::millisecond / 16;
+    do {
         static_cast<void>(link.command(sd_command::application));
-        const std::byte response = link.command(sd_command::operate, can_high_capacity);
-        if (response == std::byte{}) {
-            return {};
-        }
-        if (response == sd_token::silence) {
-            return failure(errc::no_device);
-        }
-    }
-    return failure(errc::timed_out);
+        started = link.request(sd_command::operate, can_high_capacity, errc::timed_out);
+        --left;
+    } while (left != 0 && !started && started.error() == errc::timed_out);
+    return started;
 }
 
+/// Of 16 bytes. Errors: no_device, timed_out, read_failed.
 template <class Link>
 [[nodiscard]] result<void> read_sd_register(Link& link, sd_command which,
-                                            std::span<std::byte> out) {
-    const std::byte response = link.command(which);
-    if (response != std::byte{}) {
-        return failure(response == sd_token::silence ? errc::no_device : errc::read_failed);
-    }
-    return link.receive_block(out);
+                                            std::array<std::byte, 16>& out) {
+    const auto outcome = link.request(which, 0, errc::read_failed);
+    return outcome ? link.receive_block(out.data(), out.size()) : outcome;
 }
 
 /// All of it. Errors: no_device, wrong_device (not an SD card), timed_out, read_failed.
 template <bool Crc, class Link>
-[[nodiscard]] result<sd_identity> start_sd_card(Link& link) {
+[[nodiscard]] result<void> start_sd_card(Link& link, sd_identity& card) {
     if (const auto reset = reset_sd_card(link); !reset) {
-        return failure(reset.error());
+        return reset;
     }
     const typename Link::selection selected(link);
     constexpr std::byte illegal_command{0x04};
@@ -98,23 +94,23 @@ template <bool Crc, class Link>
         static_cast<void>(link.command(sd_command::check_crc, 1));
     }
     auto outcome = await_sd_card(link, can_high_capacity);
-    sd_identity card{};
-    if (outcome) {
-        static_cast<void>(link.command(sd_command::read_ocr));
-        card.high_capacity = (read_sd_word(link) & 0x4000'0000) != 0;
-        // Needed by cards whose blocks have another size at first; no other minds.
-        static_cast<void>(link.command(sd_command::set_block_size, Link::block_size));
+    if (!outcome) {
+        return outcome;
     }
+    static_cast<void>(link.command(sd_command::read_ocr));
+    card.high_capacity = (read_sd_word(link) & 0x4000'0000) != 0;
+    // Needed by cards whose blocks have another size at first; no other minds.
+    static_cast<void>(link.command(sd_command::set_block_size, Link::block_size));
     std::array<std::byte, 16> about{};
-    if (outcome) {
-        outcome = read_sd_register(link, sd_command::send_cid, about);
-        card.identity = sd_crc16(about);
+    outcome = read_sd_register(link, sd_command::send_cid, about);
+    card.identity = sd_crc16(about);
+    outcome = outcome ? read_sd_register(link, sd_command::send_csd, about) : outcome;
+    if (!outcome) {
+        return outcome;
     }
-    if (outcome) {
-        outcome = read_sd_register(link, sd_command::send_csd, about);
-        card.sectors = sd_sectors(about);
-    }
-    return outcome ? result<sd_identity>(card) : failure(outcome.error());
+    constexpr address most = (std::numeric_limits<address>::max)() / Link::block_size;
+    card.sectors = lesser(most, sd_sectors(about));
+    return {};
 }
 
 } // namespace vmem::detail

@@ -95,15 +95,21 @@ template <std::size_t AddressBytes>
     return command;
 }
 
-/// One transaction that sends `head`, then `out`, and then receives `in`.
+/// What follows a command: bytes to send, and then room for those to receive.
+struct spi_data {
+    std::span<const std::byte> out;
+    std::span<std::byte> in;
+
+    [[nodiscard]] constexpr std::size_t size() const noexcept { return out.size() + in.size(); }
+};
+
+/// One transaction.
 template <class Bus>
-[[nodiscard]] result<void> spi_transact(Bus& bus, std::span<const std::byte> head,
-                                        std::span<const std::byte> out, std::span<std::byte> in) {
+[[nodiscard]] result<void> spi_transact(Bus& bus, std::span<const std::byte> command,
+                                        const spi_data& data) {
     const spi_selection<Bus> selected(bus);
-    if (const auto sent = bus.transfer(head, {}); !sent) {
-        return sent;
-    }
-    return bus.transfer(out, in);
+    const auto sent = bus.transfer(command, {});
+    return sent ? bus.transfer(data.out, data.in) : sent;
 }
 
 } // namespace detail

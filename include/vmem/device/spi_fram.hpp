@@ -71,12 +71,11 @@ public:
         if (const auto known = identify(); !known) {
             return known;
         }
-        std::array<std::byte, 1> status{};
-        if (const auto done = detail::spi_transact(bus_, std::array{read_status}, {}, status);
-            !done) {
+        std::byte status{};
+        if (const auto done = ask(read_status, &status, 1); !done) {
             return done;
         }
-        if ((status[0] & protected_blocks) != std::byte{}) {
+        if ((status & protected_blocks) != std::byte{}) {
             return failure(errc::read_only);
         }
         return {};
@@ -85,10 +84,10 @@ public:
     [[nodiscard]] constexpr address size() const noexcept { return capacity; }
 
     [[nodiscard]] result<void> read(address from, std::span<std::byte> out) {
-        return access(std::byte{0x03}, from, {}, out);
+        return access(from, nullptr, out.data(), out.size());
     }
     [[nodiscard]] result<void> write(address to, std::span<const std::byte> in) {
-        return access(std::byte{0x02}, to, in, {});
+        return access(to, in.data(), nullptr, in.size());
     }
     /// Nothing to do: writes are durable at once.
     [[nodiscard]] constexpr result<void> sync() noexcept { return {}; }
@@ -97,13 +96,15 @@ public:
     [[nodiscard]] result<void> sleep()
         requires(Chip.sleeps)
     {
-        return detail::spi_transact(bus_, std::array{go_to_sleep}, {}, {});
+        return ask(go_to_sleep, nullptr, 0);
     }
 
     /// The bus that the chip is on.
     [[nodiscard]] constexpr Bus& bus() noexcept { return bus_; }
 
 private:
+    static constexpr std::byte write_bytes{0x02};
+    static constexpr std::byte read_bytes{0x03};
     static constexpr std::byte enable_write{0x06};
     static constexpr std::byte read_status{0x05};
     static constexpr std::byte identity{0x9F};
@@ -117,7 +118,7 @@ private:
     [[nodiscard]] result<void> identify() {
         std::array<std::byte, 4> id{};
         for (int tries = wakes_within; tries != 0; --tries) {
-            if (const auto done = detail::spi_transact(bus_, std::array{identity}, {}, id); !done) {
+            if (const auto done = ask(identity, id.data(), id.size()); !done) {
                 return done;
             }
             if (id[0] == Chip.maker && id[1] == std::byte{0x7F} &&
@@ -129,22 +130,30 @@ private:
         return failure(silent ? errc::no_device : errc::wrong_device);
     }
 
-    /// Both directions in one function, out of line: flash is short, and the wires are slow.
-    [[nodiscard, gnu::noinline]] result<void>
-    access(std::byte opcode, address at, std::span<const std::byte> out, std::span<std::byte> in) {
-        auto outcome = detail::check_range(capacity, at, out.size() + in.size());
-        if (!outcome || out.size() + in.size() == 0) {
+    /// Writes what is at `out`, or if that is null reads to `in`. Both in one function, out of
+    /// line: flash is short, and the wires are slow.
+    [[nodiscard, gnu::noinline]] result<void> access(address at, const std::byte* out,
+                                                     std::byte* in, std::size_t size) {
+        auto outcome = detail::check_range(capacity, at, size);
+        if (!outcome || size == 0) {
             return outcome;
         }
-        if (!out.empty()) {
+        detail::spi_data data{{}, {in, size}};
+        auto opcode = read_bytes;
+        if (out != nullptr) {
             // The chip forgets after each write that it may be written.
-            outcome = detail::spi_transact(bus_, std::array{enable_write}, {}, {});
+            outcome = ask(enable_write, nullptr, 0);
+            data = {{out, size}, {}};
+            opcode = write_bytes;
         }
-        if (outcome) {
-            outcome = detail::spi_transact(
-                bus_, detail::command_bytes<Chip.address_bytes>(opcode, at), out, in);
-        }
-        return outcome;
+        return outcome ? detail::spi_transact(
+                             bus_, detail::command_bytes<Chip.address_bytes>(opcode, at), data)
+                       : outcome;
+    }
+
+    /// A command of one byte, and what the chip answers.
+    [[nodiscard]] result<void> ask(std::byte command, std::byte* answer, std::size_t size) {
+        return detail::spi_transact(bus_, std::span(&command, 1), {{}, {answer, size}});
     }
 
     [[no_unique_address]] Bus bus_;

@@ -64,12 +64,12 @@ public:
     /// transactions of 2 bytes.
     [[nodiscard]] result<void> start() {
         const std::array set{std::byte{0x01}, Chip.sequential_mode};
-        if (const auto done = detail::spi_transact(bus_, set, {}, {}); !done) {
+        if (const auto done = detail::spi_transact(bus_, set, {}); !done) {
             return done;
         }
         const std::array ask{std::byte{0x05}};
         std::array<std::byte, 1> mode{};
-        if (const auto done = detail::spi_transact(bus_, ask, {}, mode); !done) {
+        if (const auto done = detail::spi_transact(bus_, ask, {{}, mode}); !done) {
             return done;
         }
         if (mode[0] != Chip.sequential_mode) {
@@ -81,10 +81,10 @@ public:
     [[nodiscard]] constexpr address size() const noexcept { return capacity; }
 
     [[nodiscard]] result<void> read(address from, std::span<std::byte> out) {
-        return access(std::byte{0x03}, from, {}, out);
+        return access(from, nullptr, out.data(), out.size());
     }
     [[nodiscard]] result<void> write(address to, std::span<const std::byte> in) {
-        return access(std::byte{0x02}, to, in, {});
+        return access(to, in.data(), nullptr, in.size());
     }
     /// Nothing to do: writes take effect at once.
     [[nodiscard]] constexpr result<void> sync() noexcept { return {}; }
@@ -93,16 +93,22 @@ public:
     [[nodiscard]] constexpr Bus& bus() noexcept { return bus_; }
 
 private:
-    /// Both directions in one function, out of line: flash is short, and the wires are slow.
-    [[nodiscard, gnu::noinline]] result<void>
-    access(std::byte opcode, address at, std::span<const std::byte> out, std::span<std::byte> in) {
-        const auto fits = detail::check_range(capacity, at, out.size() + in.size());
-        if (!fits || out.size() + in.size() == 0) {
+    /// Writes what is at `out`, or if that is null reads to `in`. Both in one function, out of
+    /// line: flash is short, and the wires are slow.
+    [[nodiscard, gnu::noinline]] result<void> access(address at, const std::byte* out,
+                                                     std::byte* in, std::size_t size) {
+        const auto fits = detail::check_range(capacity, at, size);
+        if (!fits || size == 0) {
             return fits;
         }
-        return detail::spi_transact(bus_, detail::command_bytes<Chip.address_bytes>(opcode, at),
-                                    out, in);
+        const bool writes = out != nullptr;
+        return detail::spi_transact(
+            bus_, detail::command_bytes<Chip.address_bytes>(writes ? write_bytes : read_bytes, at),
+            {{out, writes ? size : 0}, {in, writes ? 0 : size}});
     }
+
+    static constexpr std::byte write_bytes{0x02};
+    static constexpr std::byte read_bytes{0x03};
 
     [[no_unique_address]] Bus bus_;
 };

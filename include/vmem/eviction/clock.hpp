@@ -3,12 +3,12 @@
 #define VMEM_EVICTION_CLOCK_HPP
 
 #include <vmem/config.hpp>
-#include <vmem/detail/slot_list.hpp>
 #include <vmem/eviction/concept.hpp>
 
 #include <array>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 
 namespace vmem {
 
@@ -16,7 +16,7 @@ namespace vmem {
 /// a hand goes round the slots, clears the reference bit of those used since it last came by, and
 /// evicts the first one that was not. Close to `lru` for one store per access.
 ///
-/// RAM: one byte and one bit per slot, and one index (10 bytes for 8 slots).
+/// RAM: one byte per slot, and one index (9 bytes for 8 slots).
 ///
 /// Write `vmem::clock`: with `using namespace vmem`, the bare name is ambiguous where <time.h> has
 /// declared the C function of that name.
@@ -27,16 +27,15 @@ class clock {
 public:
     /// Precondition: `slot` is not held. O(1).
     constexpr void on_insert(std::size_t slot) noexcept {
-        held_.insert(slot);
-        // Clear, not set: what is used once leaves after one round of the hand instead of two.
-        referenced_[slot] = false;
+        // Not used yet: what is used once leaves after one round of the hand instead of two.
+        states_[slot] = state::held;
     }
 
     /// Precondition: `slot` is held. One store.
-    constexpr void on_access(std::size_t slot) noexcept { referenced_[slot] = true; }
+    constexpr void on_access(std::size_t slot) noexcept { states_[slot] = state::used; }
 
     /// Precondition: `slot` is held. O(1).
-    constexpr void on_remove(std::size_t slot) noexcept { held_.erase(slot); }
+    constexpr void on_remove(std::size_t slot) noexcept { states_[slot] = state::empty; }
 
     /// The next slot that is held, not used since the hand last came by, and for which
     /// `evictable(slot)` is true; or `Slots`. A slot that is not evictable keeps its bit: while
@@ -48,13 +47,13 @@ public:
         for (std::size_t left = 2 * Slots; left != 0; --left) {
             const std::size_t slot = hand_;
             hand_ = static_cast<index>(slot + 1 < Slots ? slot + 1 : 0);
-            if (!held_.contains(slot) || !evictable(slot)) {
+            if (states_[slot] == state::empty || !evictable(slot)) {
                 continue;
             }
-            if (!referenced_[slot]) {
+            if (states_[slot] == state::held) {
                 return slot;
             }
-            referenced_[slot] = false;
+            states_[slot] = state::held;
         }
         return Slots;
     }
@@ -62,10 +61,11 @@ public:
 private:
     using index = detail::smallest_uint<Slots - 1>;
 
-    // bool, not a byte: a store to a byte type may alias every object, so that after each access
-    // the compiler would load the heap's own fields again.
-    std::array<bool, Slots> referenced_{};
-    detail::slot_set<Slots> held_;
+    // Not a byte: a store to a byte type may alias every object, so that after each access the
+    // compiler would load the heap's own fields again.
+    enum class state : std::uint8_t { empty, held, used };
+
+    std::array<state, Slots> states_{};
     index hand_ = 0;
 };
 

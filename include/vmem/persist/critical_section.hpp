@@ -25,8 +25,11 @@ public:
         __atomic_signal_fence(__ATOMIC_SEQ_CST);
         depth_ = depth_ - 1;
         // In this order: an interrupt in between finds no section, and need not queue anything.
-        while (depth_ == 0 && queued_ != nullptr) [[unlikely]] {
+        while (depth_ == 0) {
             const action wanted = queued_;
+            if (wanted == nullptr) [[likely]] {
+                return;
+            }
             queued_ = nullptr;
             wanted();
         }
@@ -48,7 +51,7 @@ public:
     [[nodiscard]] explicit critical_guard(critical_section& section) noexcept : section_(section) {
         section_.enter();
     }
-    ~critical_guard() { section_.leave(); }
+    [[gnu::always_inline]] ~critical_guard() { section_.leave(); }
     critical_guard(const critical_guard&) = delete;
     critical_guard& operator=(const critical_guard&) = delete;
 

@@ -54,69 +54,64 @@ public:
     image_pieces(const image_header& header, const Table& table, const Arena& arena) noexcept
         : header_(header), table_(table), arena_(arena) {}
 
+    /// To be called for each slot that holds an object.
+    void add(std::size_t slot) noexcept {
+        held_[slot / 8] = static_cast<std::uint8_t>(held_[slot / 8] | 1U << slot % 8);
+    }
+
     /// The next piece; empty at the end.
     [[nodiscard]] std::span<const std::byte> operator()() noexcept {
         const std::span<const std::byte> piece = next();
-        if (stage_ != stage::end) {
-            crc_ = crc32c(piece, crc_);
-        }
+        crc_ = crc32c(piece, crc_);
         return piece;
     }
 
 private:
-    enum class stage : std::uint8_t { header, held, slots, bytes, crc, end };
+    enum class stage : std::uint8_t { header, held, slots, bytes, end };
 
     [[nodiscard]] std::span<const std::byte> next() noexcept {
         switch (stage_) {
         case stage::header:
-            stage_ = header_.objects != 0 ? stage::held : stage::crc;
+            stage_ = header_.objects != 0 ? stage::held : stage::bytes;
             return std::as_bytes(std::span(&header_, 1));
         case stage::held:
             stage_ = stage::slots;
-            return std::as_bytes(table_.held());
+            return std::as_bytes(std::span(held_));
         case stage::slots:
-            if (const auto slots = next_slots(); !slots.empty()) {
-                return slots;
+            if (const std::size_t count = next_slots(); count != 0) {
+                return std::as_bytes(std::span(&table_[slot_ - count], count));
             }
             stage_ = stage::bytes;
             slot_ = 0;
             [[fallthrough]];
         case stage::bytes:
-            if (const auto bytes = next_bytes(); !bytes.empty()) {
-                return bytes;
+            for (; header_.objects != 0 && slot_ < Table::none; ++slot_, offset_ = 0) {
+                const auto [begin, end] = table_.unsaved(slot_, offset_);
+                if (begin != end) {
+                    offset_ = end;
+                    return {arena_.at(table_[slot_].place) + begin, end - begin};
+                }
             }
-            stage_ = stage::crc;
-            [[fallthrough]];
-        case stage::crc:
             stage_ = stage::end;
-            return std::as_bytes(std::span(&crc_, 1));
+            all_ = crc_;
+            return std::as_bytes(std::span(&all_, 1));
         case stage::end:
             break;
         }
         return {};
     }
 
-    /// As many as lie side by side.
-    [[nodiscard]] std::span<const std::byte> next_slots() noexcept {
-        while (slot_ < Table::none && !table_.is_held(slot_)) {
+    /// As many as lie side by side, and end at `slot_`.
+    [[nodiscard]] std::size_t next_slots() noexcept {
+        while (slot_ < Table::none && !table_.holds(slot_)) {
             ++slot_;
         }
         const std::size_t first = slot_;
-        while (slot_ < Table::none && table_.is_held(slot_)) {
+        // The one at the end is none.
+        while (table_.holds(slot_)) {
             ++slot_;
         }
-        return std::as_bytes(std::span(&table_[first], slot_ - first));
-    }
-
-    [[nodiscard]] std::span<const std::byte> next_bytes() noexcept {
-        for (; slot_ < Table::none; ++slot_, offset_ = 0) {
-            const auto [begin, end] = table_.unsaved(slot_, offset_);
-            if (begin != end) {
-                offset_ = end;
-                return {arena_.at(table_[slot_].place) + begin, end - begin};
-            }
-        }
-        return {};
+        return slot_ - first;
     }
 
     const image_header& header_;
@@ -124,8 +119,13 @@ private:
     const Arena& arena_;
     std::size_t slot_ = 0;
     std::size_t offset_ = 0;
+    /// Of the pieces so far.
     std::uint32_t crc_ = 0;
+    /// Of all but itself.
+    std::uint32_t all_ = 0;
     stage stage_ = stage::header;
+    /// A bit for each slot.
+    std::array<std::uint8_t, Table::bit_bytes> held_{};
 };
 
 /// Reads an image from its start on. An error sticks: after the first failure nothing is read.

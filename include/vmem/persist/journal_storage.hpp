@@ -9,6 +9,7 @@
 #include <vmem/result.hpp>
 #include <vmem/storage/concept.hpp>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -35,7 +36,7 @@ class journal_storage : public detail::journal_commits<Storage, Shape> {
     using base::failed_;
     using base::in_doubt_;
     using base::inner_;
-    using base::sequence_;
+    using base::number_;
     using base::spilled_;
 
 public:
@@ -49,28 +50,16 @@ public:
 
     /// What was written last, committed or not. Errors: out_of_range, the storage's.
     [[nodiscard]] result<void> read(address from, std::span<std::byte> out) {
-        if (const auto ready = check(from, out.size()); !ready) {
-            return ready;
-        }
-        while (!out.empty()) {
-            const auto here = this->next_run(from, out.size());
-            if (!here) {
-                return failure(here.error());
-            }
-            if (const auto done = inner_.read(here->at, out.first(here->size)); !done) {
-                return done;
-            }
-            from += here->size;
-            out = out.subspan(here->size);
-        }
-        return {};
+        const auto ready = check(from, out.size());
+        return ready ? this->fetch(from, out) : ready;
     }
 
     /// Into the journal. During a commit `in` must stay as it is until the commit is complete.
     /// Errors: out_of_range; over_journal, and from then on until a rollback; the storage's.
     [[nodiscard]] result<void> write(address to, std::span<const std::byte> in) {
-        if (const auto ready = check(to, in.size()); !ready) {
-            return ready;
+        auto done = check(to, in.size());
+        if (!done) {
+            return done;
         }
         if (direct_) {
             return inner_.write(data_at + to, in);
@@ -78,18 +67,16 @@ public:
         if (failed_ != errc{}) {
             return failure(failed_);
         }
-        while (!in.empty()) {
-            const auto part =
-                in.first(list_ != nullptr ? in.size() : base::in_block(to, in.size()));
-            const auto done =
-                list_ != nullptr ? this->note(*list_, to, part) : this->spill(to, part);
-            if (!done) {
-                return done;
-            }
+        if (list_ != nullptr) {
+            return in.empty() ? done : this->note(*list_, to, in);
+        }
+        while (done && !in.empty()) {
+            const auto part = in.first(base::in_block(to, in.size()));
+            done = this->spill(to, part);
             to += part.size();
             in = in.subspan(part.size());
         }
-        return {};
+        return done;
     }
     /// The pieces that `next()` returns, one after the other. As `write`.
     [[nodiscard]] result<void> write_gathered(address to, address, auto& next) {
@@ -112,100 +99,96 @@ public:
         forget_all();
         at_home_ = true;
         direct_ = true;
-        sequence_ = 1;
         return this->wipe();
     }
-    /// Makes it one that does, after what was written since. Errors: the storage's.
-    [[nodiscard]] result<void> end_format(superblock head, std::span<const root_entry> roots) {
-        if (const auto saved = inner_.sync(); !saved) {
-            return saved;
+    /// Makes it one that does, after what was written since. `head` becomes what was written last.
+    /// Errors: the storage's.
+    [[nodiscard]] result<void> end_format(superblock& head, std::span<const root_entry> roots) {
+        auto done = inner_.sync();
+        for (number_ = 0; done && number_ != 2; ++number_) {
+            detail::commit_list nothing{.room = {}, .head = &head, .roots = roots};
+            head.sequence = number_;
+            done = this->write_chunk(nothing, true);
         }
-        for (std::uint64_t number = 0; number < 2; ++number) {
-            head.sequence = number;
-            if (const auto done = this->write_head(head, roots); !done) {
-                return done;
-            }
-        }
-        const auto synced = inner_.sync();
-        direct_ = !synced;
+        done = done ? inner_.sync() : done;
+        direct_ = !done;
         settled_ = true;
-        return synced;
+        return done;
     }
 
     /// Takes up the newest commit, brings home what it wrote, and forgets what was begun after it.
-    /// May be cut short at any point and repeated. Errors: those of `superblock::accepts` for
-    /// `mine`; corrupt; the storage's.
-    [[nodiscard]] result<superblock> recover(const superblock& mine, std::span<root_entry> roots) {
+    /// May be cut short at any point and repeated. Returns the bytes of virtual memory that it was
+    /// a commit of. Errors: those of `superblock::accepts` for `mine`; corrupt; the storage's.
+    [[nodiscard]] result<address> recover(const superblock& mine, std::span<root_entry> roots) {
         forget_all();
         at_home_ = true;
-        sequence_ = 0;
-        const auto newest = this->take_up(mine, roots);
-        if (newest) {
-            direct_ = false;
-            sequence_ = newest->sequence;
-            settled_ = newest->log_bytes == 0 && newest->spilled == 0;
+        number_ = 0;
+        std::array<detail::raw_object<superblock>, 2> heads;
+        const superblock* newest = nullptr;
+        const superblock* other = nullptr;
+        auto done = this->choose(mine, roots, heads, newest, other);
+        if (done && other != nullptr && other->sequence + 1 == newest->sequence) {
+            // What it wrote at home may have been lost together with the sync of the newest.
+            done = this->apply(*other);
         }
-        return newest;
+        done = done ? this->apply(*newest) : done;
+        done = done ? inner_.sync() : done;
+        if (done) {
+            number_ = newest->sequence + 1;
+            // What is in its place may become whole when the directory is tidied up.
+            in_doubt_ = other == nullptr;
+            done = forget_transaction(true, *newest, roots);
+        }
+        if (!done) {
+            number_ = 0;
+            return failure(done.error());
+        }
+        direct_ = false;
+        settled_ = newest->log_bytes == 0 && newest->spilled == 0;
+        return static_cast<address>(newest->size);
     }
 
     // --- transactions ---
 
     /// Until the commit ends, what is written is noted down in `list`.
     void begin_commit(detail::commit_list& list) noexcept { list_ = &list; }
-    /// Makes everything written since the last commit durable, with `head` and `roots`, in one
-    /// sync; does nothing if there is nothing new. Errors: over_journal, the storage's; then
-    /// `rollback` is next. That what is committed cannot be brought home is not an error: that is
-    /// tried again at the next access.
-    [[nodiscard]] result<void> end_commit(superblock head, std::span<const root_entry> roots,
-                                          bool roots_changed) {
+    /// Makes everything written since the last commit durable, with the roots, in one sync; does
+    /// nothing if there is nothing new. Errors: over_journal, the storage's; then `rollback` is
+    /// next. That what is committed cannot be brought home is not an error: that is tried again at
+    /// the next access.
+    [[nodiscard]] result<void> end_commit(bool roots_changed) {
         detail::commit_list& list = *std::exchange(list_, nullptr);
         if (failed_ != errc{}) {
             return failure(failed_);
         }
-        if (list.count == 0 && !list.overflowed && spilled_ == 0 && !roots_changed) {
+        const bool nothing = list.is_empty() && !list.overflowed && spilled_ == 0;
+        if (nothing && !roots_changed) {
             return {};
         }
-        const auto committed = this->write_record(list, head, roots);
+        const auto committed = this->write_record(list);
         if (!committed) {
             failed_ = committed.error();
             return committed;
         }
-        const std::uint32_t spilled = spilled_;
+        settled_ = nothing;
+        at_home_ = this->bring_home(list).has_value();
+        ++number_;
         this->forget_spilled();
-        ++sequence_;
-        settled_ = list.count == 0 && !list.overflowed && spilled == 0;
-        at_home_ = this->bring_home(list, spilled).has_value();
         return {};
     }
     /// What was noted down so far is not to be committed.
     void abandon_commit() noexcept {
         list_ = nullptr;
-        failed_ = failed_ == errc{} ? errc::rolled_back : failed_;
+        doom(errc::rolled_back);
     }
 
     /// Forgets everything written since the last commit, whose roots become `roots`. Errors: the
     /// storage's; then nothing can be written until another try succeeds.
     [[nodiscard]] result<void> rollback(std::span<root_entry> roots) {
-        list_ = nullptr;
-        failed_ = failed_ == errc{} ? errc::rolled_back : failed_;
-        if (in_doubt_) {
-            // It may be complete on the storage, and must not come back.
-            const auto done = this->wipe_head(sequence_ + 1);
-            if (!done) {
-                return done;
-            }
-            in_doubt_ = false;
-        }
-        if (spilled_ != 0) {
-            if (const auto done = directory(sequence_ + 1).forget(); !done) {
-                return done;
-            }
-        }
-        if (const auto read = this->roots_of(sequence_, roots); !read) {
-            return read;
-        }
-        forget_all();
-        return {};
+        abandon_commit();
+        detail::raw_object<superblock> head;
+        const auto read = this->read_head(last_at(), head);
+        return read ? forget_transaction(spilled_ != 0, head.get(), roots) : read;
     }
     /// Fails every write until a rollback.
     void doom(errc code) noexcept { failed_ = failed_ == errc{} ? code : failed_; }
@@ -216,34 +199,58 @@ public:
     /// while nobody uses it does no harm: an empty commit after the last one makes what that wrote
     /// durable at home. Errors: the storage's. One sync, or none.
     [[nodiscard]] result<void> close() {
-        if (direct_ || settled_ || in_doubt_ || sequence_ == 0) {
+        if (direct_ || settled_ || in_doubt_ || number_ == 0) {
             return {};
         }
+        detail::raw_object<superblock> head;
+        std::array<root_entry, Shape::roots == 0 ? 1 : Shape::roots> buffer;
+        const auto roots = std::span(buffer).first(Shape::roots);
         auto done = at_home();
-        done = done ? this->repeat_head(sequence_) : done;
-        done = done ? inner_.sync() : done;
+        done = done ? this->read_head(last_at(), head) : done;
+        done = done ? detail::read_roots(inner_, last_at(), head.get(), roots) : done;
         if (done) {
-            ++sequence_;
-            settled_ = true;
+            forget_all();
+            detail::commit_list nothing{.room = {}, .head = &head.get(), .roots = roots};
+            begin_commit(nothing);
+            done = end_commit(true);
         }
         return done;
     }
 
 private:
     [[nodiscard]] result<void> check(address at, std::size_t count) {
-        if (const auto fits = detail::check_range(size(), at, count); !fits) {
-            return fits;
-        }
-        return at_home_ ? result<void>() : at_home();
+        const auto fits = detail::check_range(size(), at, count);
+        return fits ? at_home() : fits;
     }
     /// Repeats what the last commit left undone.
     [[nodiscard]] result<void> at_home() {
-        if (!at_home_) {
-            const auto applied = this->apply(sequence_);
-            at_home_ = applied.has_value();
-            return applied;
+        if (at_home_) {
+            return {};
         }
-        return {};
+        const auto applied = this->apply(last_at());
+        at_home_ = applied.has_value();
+        return applied;
+    }
+
+    /// Where the superblock of the last commit is.
+    [[nodiscard]] address last_at() const noexcept { return base::head_at(number_ + 1); }
+    /// Makes sure that nothing is left of what was begun after a commit, and reads its roots.
+    [[nodiscard]] result<void> forget_transaction(bool has_spilled, const superblock& last,
+                                                  std::span<root_entry> roots) {
+        result<void> done;
+        if (in_doubt_) {
+            // It may be complete on the storage, and must not come back.
+            done = this->wipe_head(base::head_at(number_));
+            in_doubt_ = !done;
+        }
+        if (done && has_spilled) {
+            done = directory(number_).forget();
+        }
+        done = done ? detail::read_roots(inner_, last_at(), last, roots) : done;
+        if (done) {
+            forget_all();
+        }
+        return done;
     }
 
     void forget_all() noexcept {

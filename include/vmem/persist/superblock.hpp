@@ -78,7 +78,7 @@ struct superblock {
     /// Fills in both checksums.
     void seal(std::span<const root_entry> entries) noexcept {
         roots = static_cast<std::uint32_t>(entries.size());
-        roots_crc = crc32c(std::as_bytes(entries));
+        roots_crc = entries.empty() ? 0 : crc32c(std::as_bytes(entries));
         crc = checksum();
     }
     /// With both checksums filled in.

@@ -11,7 +11,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <span>
 #include <type_traits>
 
 namespace vmem {
@@ -21,6 +20,11 @@ struct frame_place {
     std::size_t frame;
     /// Bytes from the start of the page.
     std::size_t offset;
+
+    /// Bytes from the start of the first frame. Precondition: `page_size` is a power of two.
+    [[nodiscard]] constexpr std::size_t position(std::size_t page_size) const noexcept {
+        return (frame * page_size) | offset;
+    }
 };
 
 /// What is known of one page.
@@ -30,11 +34,12 @@ struct page_state {
     bool pinned = false;
 };
 
-/// The RAM side of `page_cache`: `Frames` frames of `PageSize` bytes, which page is in which, what
-/// of it has changed, and how often it is pinned. No I/O. Frame numbers are `0..Frames-1`.
+/// What `page_cache` knows of its `Frames` frames of `PageSize` bytes: which page is in which, what
+/// of it has changed, and how often it is pinned. No I/O, and not the pages themselves. Frame
+/// numbers are `0..Frames-1`.
 ///
-/// RAM per frame: the page, a tag of a machine word, 2 bytes of pins, 2 dirty bounds, and what
-/// `Eviction` and `Translation` take.
+/// RAM per frame: a tag of a machine word, 2 bytes of pins, 2 dirty bounds, and what `Eviction` and
+/// `Translation` take.
 template <class Address, std::size_t PageSize, std::size_t Frames,
           template <std::size_t> class Eviction, class Translation>
 class frame_table {
@@ -51,6 +56,9 @@ class frame_table {
 public:
     /// Alignment of raw addresses (bytes): that of the most demanding standard type.
     static constexpr std::size_t frame_alignment = alignof(std::max_align_t);
+    /// Takes one instruction after the other, so that each one saved counts; a large one is busy
+    /// with the next loads meanwhile.
+    static constexpr bool is_small_processor = sizeof(std::size_t) <= sizeof(std::uint32_t);
     /// Pages that can be told apart.
     static constexpr std::size_t max_pages =
         static_cast<std::size_t>(detail::lesser<std::uintmax_t>(
@@ -60,7 +68,13 @@ public:
     /// has no error to return.
     static constexpr std::size_t max_pins = (std::numeric_limits<pin_count>::max)() - 255;
 
-    constexpr frame_table() noexcept { tags_.fill(no_page); }
+    constexpr frame_table() noexcept {
+        tags_[Frames] = no_page;
+        for (std::size_t frame = 0; frame < Frames; ++frame) {
+            empty(frame);
+            pins_[frame] = 0;
+        }
+    }
     frame_table(const frame_table&) = delete;
     frame_table& operator=(const frame_table&) = delete;
 
@@ -72,6 +86,31 @@ public:
         static_assert(Align < PageSize && Align <= frame_alignment,
                       "paged: T is aligned more strictly than a page frame; use larger pages or a "
                       "less aligned T");
+        if constexpr (is_small_processor && requires { requires map_type::is_exact; }) {
+            return find_untagged<Size, Align>(at, where);
+        } else {
+            return find_tagged<Size, Align>(at, where);
+        }
+    }
+
+    /// `find` of an exact table: fewest instructions.
+    template <std::size_t Size, std::size_t Align>
+    [[nodiscard, gnu::always_inline]] bool find_untagged(Address at,
+                                                         frame_place& where) const noexcept {
+        // What is left of the address is the offset, if the page is in range.
+        const std::size_t page = map_type::in_range(page_of(at));
+        where = {.frame = map_.guess(page),
+                 .offset = static_cast<std::size_t>(at ^ address_of(page))};
+        // One comparison: a page that is out of range or in no frame has a position beyond all
+        // frames, and rotating moves the low bits of a misaligned one to the top.
+        return std::rotr(where.position(PageSize), std::countr_zero(Align)) <
+                   Frames * PageSize / Align &&
+               (Size == Align || where.offset + Size <= PageSize);
+    }
+    /// `find` of any translation: shortest way to the data.
+    template <std::size_t Size, std::size_t Align>
+    [[nodiscard, gnu::always_inline]] bool find_tagged(Address at,
+                                                       frame_place& where) const noexcept {
         // The offset comes from the address alone, so that the load of the data waits for the
         // frame's number but not for its tag.
         where = {.frame = map_.guess(page_of(at)), .offset = offset_of(at)};
@@ -83,9 +122,7 @@ public:
             return Size <= PageSize &&
                    std::rotr(distance, std::countr_zero(Align)) <= (PageSize - Size) / Align;
         } else {
-            // With its alignment bits kept, a misaligned address equals no page address.
-            constexpr auto mask = static_cast<Address>(~(PageSize - 1) | (Align - 1));
-            return tags_[where.frame] == (at & mask) &&
+            return tags_[where.frame] == (at & aligned_page<Align>) &&
                    (Size == Align || where.offset + Size <= PageSize);
         }
     }
@@ -93,15 +130,16 @@ public:
     /// The frame that holds `page`, or `Frames`: what `find` guesses at, for certain.
     [[nodiscard]] constexpr std::size_t search(std::size_t page) noexcept {
         const std::size_t guess = map_.guess(page);
-        return tags_[guess] == address_of(page) ? guess : map_.search(page, pages());
+        return tags_[guess] == address_of(page) ? guess : search_on(page);
+    }
+    /// The same for a page that the guess has missed.
+    [[nodiscard]] constexpr std::size_t search_on(std::size_t page) noexcept {
+        return map_.search(page, pages());
     }
 
     /// Records a use of the page in `frame`.
     [[gnu::always_inline]] constexpr void touch(std::size_t frame) noexcept {
         eviction_.on_access(frame);
-    }
-    [[nodiscard, gnu::always_inline]] std::byte* raw(frame_place where) noexcept {
-        return &bytes_[where.frame * PageSize + where.offset];
     }
     /// Records that `count` bytes at a place change. Precondition: they lie in its page.
     [[gnu::always_inline]] constexpr void mark_dirty(frame_place where,
@@ -119,12 +157,10 @@ public:
     /// A frame that holds nothing, or `Frames`. O(1) until a frame has been emptied, else
     /// O(Frames).
     [[nodiscard]] constexpr std::size_t empty_frame() const noexcept {
-        if (held_ == Frames) {
-            return Frames;
-        }
+        // Of one more frame than are held, one is empty.
         std::size_t frame = held_;
-        while (tags_[frame] != no_page || pins_[frame] != 0) {
-            frame = frame + 1 == Frames ? 0 : frame + 1;
+        while (tags_[frame] != no_page) {
+            --frame;
         }
         return frame;
     }
@@ -133,17 +169,11 @@ public:
     /// each of their pages at once, and policies that evict what was used once first would not let
     /// it.
     [[nodiscard]] constexpr std::size_t victim() noexcept {
-        const std::size_t frame = eviction_.victim(
-            [this](std::size_t slot) { return pins_[slot] == 0 && !came_last(slot); });
-        return frame != Frames
-                   ? frame
-                   : eviction_.victim([this](std::size_t slot) { return pins_[slot] == 0; });
+        const std::size_t frame = victim_but(spare::newest);
+        return frame != Frames ? frame : victim_but(spare::none);
     }
     /// A frame whose page can leave without being saved, or `Frames`.
-    [[nodiscard]] constexpr std::size_t clean_victim() noexcept {
-        return eviction_.victim(
-            [this](std::size_t slot) { return pins_[slot] == 0 && !dirty_.any(slot); });
-    }
+    [[nodiscard]] constexpr std::size_t clean_victim() noexcept { return victim_but(spare::dirty); }
 
     /// From now on the empty `frame` holds `page`.
     constexpr void insert(std::size_t page, std::size_t frame) noexcept {
@@ -152,46 +182,44 @@ public:
         insert_with_key(eviction_, frame, page);
         ++held_;
         if constexpr (spared != 0) {
-            newest_[next_newest_] = static_cast<index>(frame);
-            next_newest_ = static_cast<std::uint8_t>((next_newest_ + 1) % spared);
+            const std::size_t oldest = next_newest_;
+            newest_[oldest] = static_cast<index>(frame);
+            next_newest_ = static_cast<std::uint8_t>((oldest + 1) % spared);
         }
     }
     /// Empties a frame that holds a page.
     constexpr void remove(std::size_t frame) noexcept {
         map_.erase(page_of(tags_[frame]), frame, pages());
         eviction_.on_remove(frame);
-        tags_[frame] = no_page;
-        dirty_.clear(frame);
+        empty(frame);
         --held_;
     }
     /// Takes an empty frame for something that is no page, and gives it back.
     constexpr void borrow(std::size_t frame) noexcept {
+        tags_[frame] = lent;
         pins_[frame] = 1;
         ++held_;
     }
     constexpr void give_back(std::size_t frame) noexcept {
         pins_[frame] = 0;
-        tags_[frame] = no_page;
-        dirty_.clear(frame);
+        empty(frame);
         --held_;
     }
     /// Records that a borrowed frame holds a copy of the `count` bytes at `at`.
     constexpr void label_copy(std::size_t frame, address at, std::size_t count) noexcept {
         tags_[frame] = copy_tag(at);
-        // There is room for an end beyond the page.
-        dirty_.mark(frame, offset_of(at), count);
+        dirty_.keep(frame, offset_of(at), count - 1);
     }
     /// Bytes in a frame that is so labelled.
     [[nodiscard]] constexpr std::size_t copy_size(std::size_t frame) const noexcept {
-        const auto [begin, end] = dirty_.rounded(frame, 1);
-        return end - begin;
+        return dirty_.second_kept(frame) + 1;
     }
     /// The frame that holds a copy of the `count` bytes at `at`, and maybe more, or `Frames`.
     /// O(Frames).
     [[nodiscard]] constexpr std::size_t copy_of(address at, std::size_t count) const noexcept {
         for (std::size_t frame = 0; frame < Frames; ++frame) {
             if (tags_[frame] == copy_tag(at) && copy_size(frame) >= count &&
-                dirty_.rounded(frame, 1).begin == offset_of(at)) {
+                dirty_.first_kept(frame) == offset_of(at)) {
                 return frame;
             }
         }
@@ -204,9 +232,6 @@ public:
     /// Precondition: the frame holds a page.
     [[nodiscard]] constexpr address page_address(std::size_t frame) const noexcept {
         return tags_[frame];
-    }
-    [[nodiscard]] std::span<std::byte, PageSize> bytes(std::size_t frame) noexcept {
-        return std::span<std::byte, PageSize>{&bytes_[frame * PageSize], PageSize};
     }
     [[nodiscard]] constexpr const auto& dirty() const noexcept { return dirty_; }
     constexpr void mark_clean(std::size_t frame) noexcept { dirty_.clear(frame); }
@@ -246,16 +271,37 @@ private:
     static constexpr tag no_page = sizeof(tag) > sizeof(Address)
                                        ? static_cast<tag>(~((std::numeric_limits<tag>::max)() >> 1))
                                        : (std::numeric_limits<tag>::max)();
-    /// A bit that `no_page` has, and no page address; and no look-up asks for a tag with it.
+    /// What a frame has that is taken for something that is no page.
+    static constexpr tag lent = no_page - tag{1};
+    /// A bit that both have, and no page address; and no look-up asks for a tag with it.
     static constexpr tag no_page_mark = sizeof(tag) > sizeof(Address) ? no_page : tag{PageSize / 2};
+
+    /// The bits of an address that are those of its page, if it is a multiple of `Align`.
+    template <std::size_t Align>
+    static constexpr auto aligned_page = static_cast<Address>(~(PageSize - 1) | (Align - 1));
 
     /// What a frame has that holds a copy of bytes that begin in the page of `at`.
     [[nodiscard]] static constexpr tag copy_tag(address at) noexcept {
         return static_cast<tag>(address_of(page_of(at))) | no_page_mark;
     }
 
+    constexpr void empty(std::size_t frame) noexcept {
+        tags_[frame] = no_page;
+        dirty_.clear(frame);
+    }
+
     [[nodiscard]] constexpr auto pages() const noexcept {
         return [this](std::size_t frame) { return page_of(tags_[frame]); };
+    }
+
+    /// Which pages do not leave besides those that are pinned.
+    enum class spare : std::uint8_t { none, newest, dirty };
+
+    [[nodiscard]] constexpr std::size_t victim_but(spare which) noexcept {
+        return eviction_.victim([this, which](std::size_t slot) {
+            return pins_[slot] == 0 && (which != spare::newest || !came_last(slot)) &&
+                   (which != spare::dirty || !dirty_.any(slot));
+        });
     }
 
     [[nodiscard]] constexpr bool came_last(std::size_t frame) const noexcept {
@@ -273,16 +319,15 @@ private:
     static constexpr std::size_t spared = detail::lesser(Frames / 2, 8);
 
     map_type map_;
-    /// One more than frames, never valid, for the map's guess "none".
+    /// One more than frames, never valid, for the guess "none".
     std::array<tag, Frames + 1> tags_;
     Eviction<Frames> eviction_;
-    std::array<pin_count, Frames> pins_{};
+    std::array<pin_count, Frames> pins_;
     detail::dirty_ranges<PageSize, Frames> dirty_;
     /// Frames that are not empty.
     std::size_t held_ = 0;
     std::array<index, spared> newest_{};
     std::uint8_t next_newest_ = 0;
-    alignas(frame_alignment) std::array<std::byte, PageSize * Frames> bytes_;
 };
 
 } // namespace vmem

@@ -3,6 +3,7 @@
 #define VMEM_RESIDENCY_OBJECT_ACCESS_HPP
 
 #include <vmem/config.hpp>
+#include <vmem/detail/slot_or_error.hpp>
 #include <vmem/eviction/clock.hpp>
 #include <vmem/eviction/sieve.hpp>
 #include <vmem/persist/critical_section.hpp>
@@ -38,6 +39,7 @@ class object_access : public object_store<Storage, Address, Shape, DirtyLimit, S
 protected:
     using base::bring;
     using base::clear;
+    using base::critical_;
     using base::drop;
     using base::end_;
     using base::is_pinned;
@@ -56,31 +58,22 @@ public:
 
     [[nodiscard]] critical_section& critical() noexcept { return critical_; }
 
-    /// Pins a part of the object of `size` bytes at `at`. Only one may write, and then nobody else
-    /// may read. Errors: pinned, by a writer or, for `access::write`, by anyone; over_dirty_limit,
-    /// and then nothing has changed; no_free_frame if what is pinned leaves no room, or the object
-    /// is pinned 2048 times; larger_than_arena; those of `check`; the storage's.
-    [[nodiscard, gnu::noinline]] result<pinned_bytes>
-    pin_object(Address at, std::size_t size, object_part part, access how) noexcept {
+    /// Pins a part of the object of `size` bytes at `at`, and returns its slot. Only one may write,
+    /// and then nobody else may read. Errors: pinned, by a writer or, for `access::write`, by
+    /// anyone; over_dirty_limit, and then nothing has changed; no_free_frame if what is pinned
+    /// leaves no room, or the object is pinned 2048 times; larger_than_arena; those of `check`; the
+    /// storage's.
+    [[nodiscard]] detail::slot_or_error pin_object(Address at, std::size_t size,
+                                                   const object_part& part, access how) noexcept {
         if (const auto valid = check(at, size); !valid) {
             return failure(valid.error());
         }
-        if (how == access::write &&
-            table_type::cost(size, table_type::granules(size, part.offset, part.size)) >
-                dirty_limit) {
+        // What is said again when granules are marked need not be loaded for that.
+        if (how == access::write && !can_be_unsaved(part.size)) {
             return failure(errc::over_dirty_limit);
         }
         const critical_guard guard(critical_);
-        const auto slot = object(at, size, true);
-        if (!slot) {
-            return failure(slot.error());
-        }
-        const std::uint16_t pins = ram_.table[*slot].pins;
-        if ((pins & table_type::exclusive) != 0 ||
-            (how == access::write && (pins & table_type::count_mask) != 0)) {
-            return failure(errc::pinned);
-        }
-        return hold({.frame = *slot, .offset = part.offset}, part.size, how, table_type::exclusive);
+        return pin_whole(at, size, part, how, true);
     }
     /// Pins for reading an object that is in `slot`, as the caller remembers it; null if it is not,
     /// or if this is not as simple as that. O(1), no call.
@@ -95,32 +88,6 @@ public:
         return ram_.arena.at(object.place);
     }
 
-    /// Makes room in RAM for a new object, all of which is unsaved and pinned for writing, and not
-    /// yet written. If that can never fit the limit, nothing of it counts as unsaved: then
-    /// `save_new` follows in the same critical section. Errors: as `pin_object`.
-    [[nodiscard]] result<pinned_bytes> create(Address at, std::size_t size) noexcept {
-        const critical_guard guard(critical_);
-        const auto slot = object(at, size, false);
-        if (!slot) {
-            return failure(slot.error());
-        }
-        const bool fits = can_be_unsaved(size);
-        const auto held = hold({.frame = *slot, .offset = 0}, size,
-                               fits ? access::write : access::read, table_type::exclusive);
-        if (!held) {
-            drop(*slot);
-        }
-        return held;
-    }
-    /// Whether all of an object can be unsaved at a time.
-    [[nodiscard]] static constexpr bool can_be_unsaved(std::size_t size) noexcept {
-        return size <= dirty_limit - base::slot_bytes;
-    }
-    [[nodiscard]] result<void> save_new(const pinned_bytes& object) noexcept {
-        const critical_guard guard(critical_);
-        return this->write_home(ram_.table[object.slot].address, {object.data, object.size});
-    }
-
     [[nodiscard]] object_state state_of(Address at) noexcept {
         const critical_guard guard(critical_);
         const std::size_t slot = ram_.table.search(at);
@@ -129,7 +96,6 @@ public:
                                            .dirty = ram_.table[slot].dirty != 0,
                                            .pinned = is_pinned(slot)};
     }
-    [[nodiscard]] bool has_views() const noexcept { return ram_.views != 0; }
     /// Saves an object, if it is resident.
     [[nodiscard]] result<void> save_object(Address at) noexcept {
         const critical_guard guard(critical_);
@@ -140,28 +106,46 @@ public:
     [[nodiscard]] result<void> unload_object(Address at) noexcept {
         const critical_guard guard(critical_);
         const std::size_t slot = ram_.table.search(at);
-        if (slot == none) {
-            return {};
-        }
-        if (is_pinned(slot)) {
-            return failure(errc::pinned);
-        }
-        const auto saved = this->save(slot);
-        if (saved) {
-            drop(slot);
-        }
-        return saved;
+        return slot == none ? result<void>() : this->unload(slot);
     }
-    /// Forgets what starts in `[at, at + size)`, which is not an object any more. O(1) if there are
-    /// no views, and one object.
-    void forget(address at, std::size_t size) noexcept {
-        const critical_guard guard(critical_);
-        if (const std::size_t slot = ram_.table.search(static_cast<Address>(at)); slot != none) {
+
+    // The rest that a heap calls is in its critical section.
+
+    /// Makes room in RAM for a new object, all of which is unsaved and pinned for writing, and not
+    /// yet written; returns its slot. If that can never fit the limit, nothing of it counts as
+    /// unsaved: then `save_new` follows in the same critical section. Errors: as `pin_object`.
+    [[nodiscard]] detail::slot_or_error create(Address at, std::size_t size) noexcept {
+        return pin_whole(at, size, {.offset = 0, .size = size},
+                         can_be_unsaved(size) ? access::write : access::read, false);
+    }
+    /// Whether all of an object can be unsaved at a time.
+    [[nodiscard]] static constexpr bool can_be_unsaved(std::size_t size) noexcept {
+        return size <= dirty_limit - base::slot_bytes;
+    }
+    [[nodiscard]] result<void> save_new(std::size_t slot) noexcept {
+        const auto& object = ram_.table[slot];
+        return this->write_home(object.address, {raw(slot), object.size});
+    }
+    [[nodiscard]] const typename table_type::slot_type& object_in(std::size_t slot) const noexcept {
+        return ram_.table[slot];
+    }
+    /// The slot of an object that starts at `at`, which may end; that of none if it is not
+    /// resident. Errors: pinned.
+    [[nodiscard]] detail::slot_or_error slot_to_end(Address at) noexcept {
+        const std::size_t slot = ram_.table.search(at);
+        return is_pinned(slot) ? detail::slot_or_error(failure(errc::pinned)) : slot;
+    }
+    [[nodiscard]] bool has_views() const noexcept { return ram_.views != 0; }
+    /// Forgets what is in the slot, and what starts in `[at, at + size)`, which is not an object
+    /// any more. O(1) if there are no views.
+    void forget(std::size_t slot, address at, std::size_t size) noexcept {
+        if (slot != none) {
             drop(slot);
         }
-        for (std::size_t slot = 0; ram_.views != 0 && slot < none; ++slot) {
-            if (ram_.table.holds(slot) && address{ram_.table[slot].address} - at < size) {
-                drop(slot);
+        // Free slots have address 0.
+        for (std::size_t other = 0; ram_.views != 0 && other < none; ++other) {
+            if (address{ram_.table[other].address} - at < size) {
+                drop(other);
             }
         }
     }
@@ -205,29 +189,55 @@ protected:
         return raw(where.frame) + where.offset;
     }
 
-    [[nodiscard]] result<pinned_bytes> hold(place where, std::size_t size, access how,
-                                            std::uint16_t flags) noexcept {
-        auto& pins = ram_.table[where.frame].pins;
+    /// Pins some bytes of what is in a slot, with `flags`.
+    [[nodiscard]] result<void> hold(std::size_t slot, const object_part& part, access how,
+                                    unsigned flags) noexcept {
+        auto& pins = ram_.table[slot].pins;
         if ((pins & table_type::full) != 0) {
             return failure(errc::no_free_frame);
         }
         if (how == access::write) {
-            if (const auto marked = mark(where.frame, where.offset, size); !marked) {
-                return failure(marked.error());
+            if (const auto marked = mark(slot, part.offset, part.size); !marked) {
+                return marked;
             }
-            pins = static_cast<std::uint16_t>(pins | table_type::writing | flags);
+            flags |= table_type::writing;
         }
-        ++pins;
-        return pinned_bytes{.data = raw_at(where), .size = size, .slot = where.frame};
+        pins = static_cast<std::uint16_t>((pins | flags) + 1);
+        return {};
     }
 
+private:
+    /// The slot of an object whose extent is known, pinned. What is not loaded stays only if all
+    /// goes well.
+    [[nodiscard]] detail::slot_or_error pin_whole(Address at, std::size_t size,
+                                                  const object_part& part, access how,
+                                                  bool load) noexcept {
+        const auto slot = object(at, size, load);
+        if (!slot) {
+            return slot;
+        }
+        const unsigned others = how == access::write ? table_type::count_mask : 0U;
+        if ((ram_.table[*slot].pins & (table_type::exclusive | others)) != 0) {
+            return failure(errc::pinned);
+        }
+        const auto held = hold(*slot, part, how, how == access::write ? table_type::exclusive : 0U);
+        if (held) {
+            return slot;
+        }
+        if (!load) {
+            drop(*slot);
+        }
+        return failure(held.error());
+    }
     /// The slot of an object whose extent is known.
-    [[nodiscard]] result<std::size_t> object(Address at, std::size_t size, bool load) noexcept {
+    [[nodiscard]] detail::slot_or_error object(Address at, std::size_t size, bool load) noexcept {
         const std::size_t slot = ram_.table.search(at);
         if (slot != none && ram_.table[slot].size >= size) {
             auto& pins = ram_.table[slot].pins;
-            ram_.views -= (pins & table_type::view) != 0 ? 1 : 0;
-            pins = static_cast<std::uint16_t>(pins & ~table_type::view);
+            if ((pins & table_type::view) != 0) {
+                --ram_.views;
+                pins = static_cast<std::uint16_t>(pins & ~table_type::view);
+            }
             touch(slot);
             return slot;
         }
@@ -238,7 +248,6 @@ protected:
         }
         return bring(at, size, load, 0);
     }
-    critical_section critical_;
 };
 
 } // namespace vmem

@@ -33,14 +33,13 @@ class object_cache : public object_views<Storage, Address, Shape, DirtyLimit, St
     using base::drop;
     using base::end_;
     using base::for_each_resident;
-    using base::hold;
+    using base::hold_bytes;
     using base::hold_found;
     using base::locate;
     using base::locate_short;
     using base::mark;
     using base::none;
     using base::ram_;
-    using base::raw;
     using base::raw_at;
     using base::touch;
     using base::view;
@@ -52,6 +51,7 @@ public:
     using address_type = Address;
     using base::check;
     using base::page_size;
+    using base::raw;
     using base::reserved;
     using base::unpin;
     using base::unpinned_frames;
@@ -97,9 +97,9 @@ public:
         end_ = end;
         return {};
     }
-    /// Drops every RAM copy; no address is valid until the next `start`.
+    /// Drops every RAM copy; no address is valid until the next `start`. Both are called in a
+    /// critical section.
     void stop() noexcept {
-        const critical_guard guard(critical_);
         this->reset();
         end_ = 0;
     }
@@ -239,7 +239,7 @@ public:
             }
             slot = *brought;
         }
-        return hold({.frame = slot, .offset = 0}, count, access::write, 0);
+        return hold_bytes({.frame = slot, .offset = 0}, count, access::write);
     }
     [[nodiscard]] result<void> put_back(const pinned_bytes& copy, address) noexcept {
         unpin(copy.slot);

@@ -10,6 +10,7 @@
 #include <vmem/result.hpp>
 #include <vmem/storage/gathering.hpp>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <new>
@@ -35,10 +36,10 @@ protected:
     using base::reset;
     using base::save_all;
     using base::save_now;
+    using base::sequence_;
     using base::slot_bytes;
     using base::storage_;
     using typename base::table_type;
-    using typename base::volatile_part;
 
 public:
     using base::reserved;
@@ -61,28 +62,15 @@ public:
     /// nothing in RAM that matters. For an interrupt, outside of critical sections. Errors:
     /// not_open, the storage's; then the image before is in force. `worst_case_persist`.
     [[nodiscard]] result<void> persist() noexcept {
-        if (end_ == 0) {
-            return failure(errc::not_open);
-        }
-        image_header header = describe();
-        for (std::size_t slot = 0; slot < none; ++slot) {
-            header.objects += ram_.table.is_held(slot) ? 1 : 0;
-            header.size += ram_.table.is_held(slot) && ram_.table[slot].dirty == 0 ? slot_bytes : 0;
-        }
-        header.freed = ram_.freed;
-        if (header.objects != 0) {
-            header.size += ram_.dirty + ram_.table.held().size();
-        }
-        return write_image(header);
+        return end_ != 0 ? write_image(true) : failure(errc::not_open);
     }
 
     /// Makes all of the reserved storage but the superblock that of an empty heap.
     [[nodiscard]] result<void> format_images() noexcept {
-        image_header none_at_all{};
-        none_at_all.magic = 0;
+        constexpr std::uint64_t no_magic = 0;
         const auto wiped =
-            storage_.write(image_at(ram_.sequence), std::as_bytes(std::span(&none_at_all, 1)));
-        return wiped ? write_empty_image() : wiped;
+            storage_.write(image_at(sequence_), std::as_bytes(std::span(&no_magic, 1)));
+        return wiped ? write_image(false) : wiped;
     }
     /// Brings home what an image holds. RAM is empty then, but for `freed`. Errors: corrupt (there
     /// is no image), geometry_mismatch (of another composition), the storage's.
@@ -127,6 +115,9 @@ protected:
     }
 
 private:
+    /// Of an image without objects (bytes).
+    static constexpr std::size_t empty_size = sizeof(image_header) + sizeof(std::uint32_t);
+
     [[nodiscard]] static constexpr address image_at(std::uint64_t sequence) noexcept {
         return sizeof(superblock) +
                static_cast<address>(sequence % 2) * ((reserved - sizeof(superblock)) / 2);
@@ -140,37 +131,44 @@ private:
         if (const auto synced = storage_.sync(); !synced) {
             return synced;
         }
-        return write_empty_image();
-    }
-    [[nodiscard]] result<void> write_empty_image() noexcept {
-        const auto written = write_image(describe());
-        ram_.imaged = ram_.imaged && !written;
-        return written;
+        return write_image(false);
     }
 
     /// The header of an empty image.
     [[nodiscard]] image_header describe() const noexcept {
-        image_header header;
-        header.sequence = ram_.sequence + 1;
-        header.size = sizeof(header) + sizeof(std::uint32_t);
-        header.arena = reinterpret_cast<std::uintptr_t>(ram_.arena.at(0));
-        header.arena_bytes = Shape::arena_bytes;
-        header.max_objects = Shape::max_objects;
-        header.slot_size = slot_bytes;
-        return header;
+        return {.sequence = sequence_ + 1,
+                .size = empty_size,
+                .arena = reinterpret_cast<std::uintptr_t>(ram_.arena.at(0)),
+                .arena_bytes = Shape::arena_bytes,
+                .max_objects = Shape::max_objects,
+                .slot_size = slot_bytes};
     }
-    [[nodiscard]] result<void> write_image(const image_header& header) noexcept {
+    /// An empty one, unless it is to hold what is unsaved.
+    [[nodiscard]] result<void> write_image(bool whole) noexcept {
+        image_header header = describe();
         image_pieces pieces(header, ram_.table, ram_.arena);
+        if (whole) {
+            header.freed = ram_.freed;
+            std::size_t size = empty_size + ram_.dirty + table_type::bit_bytes;
+            for (std::size_t slot = 0; slot < none; ++slot) {
+                if (ram_.table.holds(slot)) {
+                    pieces.add(slot);
+                    ++header.objects;
+                    size += ram_.table[slot].dirty == 0 ? slot_bytes : 0;
+                }
+            }
+            header.size = header.objects != 0 ? size : empty_size;
+        }
         // Even one whose write fails may turn out to be there.
         ram_.imaged = true;
-        if (const auto written = write_gathered(storage_, image_at(header.sequence),
-                                                static_cast<address>(header.size), pieces);
-            !written) {
-            return written;
+        auto done = write_gathered(storage_, image_at(header.sequence),
+                                   static_cast<address>(header.size), pieces);
+        done = done ? storage_.sync() : done;
+        if (done) {
+            sequence_ = header.sequence;
+            ram_.imaged = whole;
         }
-        const auto synced = storage_.sync();
-        ram_.sequence += synced ? 1U : 0U;
-        return synced;
+        return done;
     }
 
     /// Takes up the newest image. `cold`: nothing is pinned any more, and saved objects stay where
@@ -190,8 +188,8 @@ private:
         if (const auto fits = accepts(newest, cold); !fits) {
             return fits;
         }
-        ::new (static_cast<void*>(&ram_)) volatile_part();
-        ram_.sequence = newest.sequence;
+        reset();
+        sequence_ = newest.sequence;
         ram_.freed = static_cast<Address>(newest.freed);
         ram_.imaged = newest.objects != 0 || newest.freed != 0;
         if (newest.objects == 0) {
@@ -220,9 +218,10 @@ private:
 
     [[nodiscard]] result<void> read_slots(image_reader<Storage>& image, bool cold) noexcept {
         ram_.arena.reset();
-        image.read(std::as_writable_bytes(ram_.table.held_to_rebuild()));
+        std::array<std::uint8_t, table_type::bit_bytes> held{};
+        image.read(std::as_writable_bytes(std::span(held)));
         for (std::size_t slot = 0; slot < none && image.outcome(); ++slot) {
-            if (!ram_.table.is_held(slot)) {
+            if ((held[slot / 8] >> slot % 8 & 1) == 0) {
                 continue;
             }
             auto& object = ram_.table[slot];

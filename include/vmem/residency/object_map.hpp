@@ -11,7 +11,7 @@
 namespace vmem {
 
 /// Which slot holds the object that starts at an address? An open-addressing map with linear
-/// probing (Knuth, TAOCP 3, 6.4, algorithms L and R) that keeps slots alone, and asks whoever knows
+/// probing (Knuth, TAOCP 3, 6.4, algorithm L) that keeps slots alone, and asks whoever knows
 /// for their addresses. One that is found away from its home is swapped into it, so that an object
 /// in use is found at the first probe.
 ///
@@ -28,42 +28,26 @@ public:
     /// The slot whose object starts at `at`, or `Slots`. O(1) expected, O(Slots) worst case.
     template <class AddressOf>
     [[nodiscard]] constexpr std::size_t search(Address at, AddressOf address_of) noexcept {
-        const std::size_t start = home(at);
-        for (std::size_t i = start; slots_[i] != Slots; i = next(i)) {
-            const index slot = slots_[i];
-            if (address_of(slot) == at) {
-                // Every position between is occupied, so the displaced slot stays reachable.
-                slots_[i] = slots_[start];
-                slots_[start] = slot;
-                return slot;
-            }
-        }
-        return Slots;
+        return slots_[find(at, address_of)];
     }
 
     /// Precondition: no slot has `at`, and fewer than `Slots` are in the map. O(1) expected,
     /// O(Slots) worst case.
-    constexpr void insert(Address at, std::size_t slot) noexcept {
-        std::size_t i = home(at);
-        while (slots_[i] != Slots) {
-            i = next(i);
-        }
-        slots_[i] = static_cast<index>(slot);
-    }
-    /// Precondition: `slot` is in the map. O(1) expected, O(Slots) worst case.
     template <class AddressOf>
-    constexpr void erase(std::size_t slot, AddressOf address_of) noexcept {
-        std::size_t hole = home(address_of(slot));
-        while (slots_[hole] != slot) {
-            hole = next(hole);
+    constexpr void insert(Address at, std::size_t slot, AddressOf address_of) noexcept {
+        slots_[find(at, address_of)] = static_cast<index>(slot);
+    }
+    /// Precondition: a slot has `at`. O(1) expected, O(Slots) worst case.
+    template <class AddressOf>
+    constexpr void erase(Address at, AddressOf address_of) noexcept {
+        std::size_t i = find(at, address_of);
+        slots_[i] = static_cast<index>(Slots);
+        // Whatever follows may have made way for it.
+        for (i = next(i); slots_[i] != Slots; i = next(i)) {
+            const index follower = slots_[i];
+            slots_[i] = static_cast<index>(Slots);
+            insert(address_of(follower), follower, address_of);
         }
-        for (std::size_t i = next(hole); slots_[i] != Slots; i = next(i)) {
-            if (distance(home(address_of(slots_[i])), i) >= distance(hole, i)) {
-                slots_[hole] = slots_[i];
-                hole = i;
-            }
-        }
-        slots_[hole] = static_cast<index>(Slots);
     }
 
 private:
@@ -84,8 +68,22 @@ private:
     [[nodiscard]] static constexpr std::size_t next(std::size_t i) noexcept {
         return i + 1 == capacity ? 0 : i + 1;
     }
-    [[nodiscard]] static constexpr std::size_t distance(std::size_t from, std::size_t to) noexcept {
-        return to >= from ? to - from : to + capacity - from;
+    /// Where a slot with `at` is, at its home from then on; or where it would be.
+    template <class AddressOf>
+    [[nodiscard]] constexpr std::size_t find(Address at, AddressOf address_of) noexcept {
+        const std::size_t start = home(at);
+        std::size_t i = start;
+        while (slots_[i] != Slots && address_of(slots_[i]) != at) {
+            i = next(i);
+        }
+        if (slots_[i] == Slots) {
+            return i;
+        }
+        // Every position between is occupied, so the displaced slot stays reachable.
+        const index found = slots_[i];
+        slots_[i] = slots_[start];
+        slots_[start] = found;
+        return start;
     }
 
     std::array<index, capacity> slots_;

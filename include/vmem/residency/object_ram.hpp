@@ -4,6 +4,7 @@
 
 #include <vmem/allocator/concept.hpp>
 #include <vmem/config.hpp>
+#include <vmem/persist/critical_section.hpp>
 #include <vmem/persist/image.hpp>
 #include <vmem/persist/superblock.hpp>
 #include <vmem/residency/concept.hpp>
@@ -126,45 +127,47 @@ public:
 protected:
     /// All that a power cut takes.
     struct volatile_part {
-        table_type table;
-        typename Shape::template eviction<Shape::max_objects> policy;
-        /// Of the newest image.
-        std::uint64_t sequence = 0;
         /// See `dirty_bytes`.
         std::size_t dirty = 0;
         std::size_t views = 0;
         Address freed = 0;
         /// The newest image may hold what is not at home.
         bool imaged = false;
+        table_type table;
+        typename Shape::template eviction<Shape::max_objects> policy;
         arena_type arena;
     };
 
-    /// Nothing is resident. The number of the newest image is kept.
-    void reset() noexcept {
-        const std::uint64_t sequence = ram_.sequence;
-        ::new (static_cast<void*>(&ram_)) volatile_part();
-        ram_.sequence = sequence;
-    }
+    /// Nothing is resident.
+    void reset() noexcept { ::new (static_cast<void*>(&ram_)) volatile_part; }
 
     /// Where the object of a slot is.
     [[nodiscard]] std::byte* raw(std::size_t slot) noexcept {
         return ram_.arena.at(ram_.table[slot].place);
     }
 
+    /// What `dirty_bytes` would be if these granules of an object were unsaved, and no others.
+    [[nodiscard]] std::size_t dirty_with(std::size_t slot, unsigned granules) const noexcept {
+        const auto& object = ram_.table[slot];
+        return ram_.dirty + table_type::cost(object.size, granules) -
+               table_type::cost(object.size, object.dirty);
+    }
     /// Records what of an object is unsaved, a bit for each granule.
     void set_dirty(std::size_t slot, unsigned granules) noexcept {
-        auto& object = ram_.table[slot];
-        ram_.dirty += table_type::cost(object.size, granules);
-        ram_.dirty -= table_type::cost(object.size, object.dirty);
-        object.set_dirty(granules);
+        ram_.dirty = dirty_with(slot, granules);
+        ram_.table[slot].set_dirty(granules);
     }
 
     /// Writes what is unsaved of an object to where it is at home. If that fails all of it stays
     /// unsaved, as does what is pinned for writing.
     [[nodiscard]] result<void> save_now(std::size_t slot) noexcept {
         auto& object = ram_.table[slot];
-        for (auto part = ram_.table.unsaved(slot, 0); part.begin != part.end;
-             part = ram_.table.unsaved(slot, part.end)) {
+        for (std::size_t from = 0;;) {
+            const auto part = ram_.table.unsaved(slot, from);
+            if (part.begin == part.end) {
+                break;
+            }
+            from = part.end;
             const std::span<const std::byte> changed(raw(slot) + part.begin, part.end - part.begin);
             if (const auto written = storage_.write(address{object.address} + part.begin, changed);
                 !written) {
@@ -193,8 +196,11 @@ protected:
 
     Storage storage_;
     address end_ = 0;
+    critical_section critical_;
     /// Whoever was interrupted may be about to change bytes that counted as unsaved: they still do.
     bool restoring_ = false;
+    /// Of the newest image.
+    std::uint64_t sequence_ = 0;
     volatile_part ram_;
     [[no_unique_address]] std::conditional_t<Statistics, paging_statistics, detail::no_statistics>
         statistics_;

@@ -76,8 +76,8 @@ struct object_granules {
     /// Objects of up to as many bytes as there are granules have granules of one byte.
     [[nodiscard, gnu::always_inline]] static constexpr unsigned
     granule_shift(std::size_t size) noexcept {
-        const auto width = static_cast<unsigned>(std::bit_width(size - 1));
-        const unsigned shift = width > 4 ? width - 4 : 0;
+        const int beyond = static_cast<int>(std::bit_width(size - 1)) - 4;
+        const auto shift = static_cast<unsigned>(beyond > 0 ? beyond : 0);
         if constexpr (most_granules < 16) {
             return (size - 1) >> shift < most_granules ? shift : shift + 1;
         } else {
@@ -103,8 +103,17 @@ struct object_granules {
         const unsigned shift = granule_shift(size);
         const std::size_t last = (size - 1) >> shift;
         const std::size_t beyond = ((last + 1) << shift) - size;
-        return sizeof(Slot) + (static_cast<std::size_t>(std::popcount(granules)) << shift) -
-               ((granules >> last & 1) != 0 ? beyond : 0);
+        return sizeof(Slot) + (std::size_t{count_of(granules)} << shift) -
+               (granules >> last != 0 ? beyond : 0);
+    }
+
+private:
+    /// `std::popcount` of 16 bits, which is a library call on processors that have none.
+    [[nodiscard]] static constexpr unsigned count_of(unsigned granules) noexcept {
+        const unsigned pairs = granules - (granules >> 1 & 0x55555555);
+        const unsigned fours = (pairs & 0x33333333) + (pairs >> 2 & 0x33333333);
+        const unsigned eights = (fours + (fours >> 4)) & 0x0F0F0F0F;
+        return (eights + (eights >> 8)) & 0xFF;
     }
 };
 

@@ -3,6 +3,7 @@
 #define VMEM_RESIDENCY_OBJECT_STORE_HPP
 
 #include <vmem/config.hpp>
+#include <vmem/detail/slot_or_error.hpp>
 #include <vmem/eviction/concept.hpp>
 #include <vmem/residency/concept.hpp>
 #include <vmem/residency/object_images.hpp>
@@ -44,8 +45,8 @@ protected:
 
     /// Brings in what starts at `at`; reads it if `load`. Precondition: nothing of it is resident.
     /// Errors: larger_than_arena, no_free_frame (what is pinned leaves no room), the storage's.
-    [[nodiscard]] result<std::size_t> bring(Address at, std::size_t size, bool load,
-                                            std::uint16_t flags) noexcept {
+    [[nodiscard]] detail::slot_or_error bring(Address at, std::size_t size, bool load,
+                                              std::uint16_t flags) noexcept {
         const auto place = make_room(size);
         if (!place) {
             return place;
@@ -78,12 +79,23 @@ protected:
 
     /// Ends the residence of an object; what is unsaved of it is lost. The slot keeps its rank, for
     /// only of the victim that was just named is it cheap to take away. O(1).
-    void drop(std::size_t slot, std::uint16_t rank = table_type::ranked) noexcept {
+    void drop(std::size_t slot) noexcept {
         const auto& object = ram_.table[slot];
         ram_.views -= (object.pins & table_type::view) != 0 ? 1 : 0;
         this->set_dirty(slot, 0);
         ram_.arena.deallocate(object.place, object.size);
-        ram_.table.remove(slot, rank);
+        ram_.table.remove(slot, table_type::exclusive | table_type::ranked);
+    }
+    /// The same, once it is saved. Errors: pinned, the storage's.
+    [[nodiscard]] result<void> unload(std::size_t slot) noexcept {
+        if (is_pinned(slot)) {
+            return failure(errc::pinned);
+        }
+        const auto saved = save(slot);
+        if (saved) {
+            drop(slot);
+        }
+        return saved;
     }
 
     /// Counts bytes of an object as unsaved, and saves others before if need be; its own only where
@@ -96,9 +108,17 @@ protected:
         if ((wanted & ~unsigned{object.dirty}) == 0) {
             return {};
         }
-        if (ram_.dirty + more(slot, wanted) > dirty_limit) {
-            if (const auto fits = make_allowance(slot, wanted); !fits) {
-                return fits;
+        for (bool possible = false; this->dirty_with(slot, object.dirty | wanted) > dirty_limit;) {
+            const std::size_t next = victim(table_type::writing, state::saved, slot);
+            // As a rule one is enough, and there is no need to look at all of them.
+            if (!possible && (next == none || !suffices(next, slot, wanted))) {
+                possible = can_be_unsaved(slot, wanted);
+                if (!possible) {
+                    return failure(errc::over_dirty_limit);
+                }
+            }
+            if (const auto done = save(next == none ? slot : next); !done) {
+                return done;
             }
         }
         this->set_dirty(slot, object.dirty | wanted);
@@ -110,65 +130,46 @@ protected:
     [[nodiscard]] result<void> clear(Address at, std::size_t count) noexcept {
         for (std::size_t slot = 0; (slot = ram_.table.overlapping(at, count, slot)) != none;
              ++slot) {
-            if (is_pinned(slot)) {
-                return failure(errc::pinned);
+            if (const auto unloaded = unload(slot); !unloaded) {
+                return unloaded;
             }
-            if (const auto saved = save(slot); !saved) {
-                return saved;
-            }
-            drop(slot);
         }
         return {};
     }
 
 private:
-    /// What it adds to the unsaved bytes to have some granules more of an object unsaved.
-    [[nodiscard]] std::size_t more(std::size_t slot, unsigned granules) const noexcept {
-        const auto& object = ram_.table[slot];
-        return table_type::cost(object.size, object.dirty | granules) - cost(slot);
-    }
-    [[nodiscard]] std::size_t cost(std::size_t slot) const noexcept {
-        return table_type::cost(ram_.table[slot].size, ram_.table[slot].dirty);
-    }
-    [[nodiscard]] bool can_be_saved(std::size_t slot) const noexcept {
-        return ram_.table[slot].dirty != 0 && (ram_.table[slot].pins & table_type::writing) == 0;
-    }
+    enum class state : std::uint8_t { saved, unsaved, none };
 
-    /// Saves as much as it takes until `granules` of `slot` may be unsaved.
-    [[nodiscard]] result<void> make_allowance(std::size_t slot, unsigned granules) noexcept {
-        const auto next = [&] {
-            return ram_.policy.victim(
-                [&](std::size_t other) { return other != slot && can_be_saved(other); });
-        };
-        std::size_t victim = next();
-        if (victim == none || ram_.dirty + more(slot, granules) > dirty_limit + cost(victim)) {
-            if (!can_allow(slot, granules)) {
-                return failure(errc::over_dirty_limit);
-            }
-        }
-        while (ram_.dirty + more(slot, granules) > dirty_limit) {
-            if (const auto saved = save(victim == none ? slot : victim); !saved) {
-                return saved;
-            }
-            victim = next();
-        }
-        return {};
+    /// The policy's choice among all objects whose pins have none of those bits, but for `spared`
+    /// and those in such a state; or `none`.
+    [[nodiscard]] std::size_t victim(unsigned pins, state unwanted, std::size_t spared) noexcept {
+        return ram_.policy.victim([&](std::size_t slot) {
+            const auto& object = ram_.table[slot];
+            return slot != spared && (object.pins & pins) == 0 &&
+                   (object.dirty == 0 ? state::saved : state::unsaved) != unwanted;
+        });
     }
-    /// Whether that is possible. O(MaxObjects).
-    [[nodiscard]] bool can_allow(std::size_t slot, unsigned granules) const noexcept {
-        std::size_t kept = ram_.dirty;
+    /// Whether `granules` of `slot` may be unsaved as soon as `other` is saved.
+    [[nodiscard]] bool suffices(std::size_t other, std::size_t slot,
+                                unsigned granules) const noexcept {
+        const auto& object = ram_.table[other];
+        return this->dirty_with(slot, ram_.table[slot].dirty | granules) <=
+               dirty_limit + table_type::cost(object.size, object.dirty);
+    }
+    /// Whether they may as soon as all is saved that can be. O(MaxObjects).
+    [[nodiscard]] bool can_be_unsaved(std::size_t slot, unsigned granules) const noexcept {
+        std::size_t kept = 0;
         for (std::size_t other = 0; other < none; ++other) {
-            kept -= can_be_saved(other) ? cost(other) : 0;
+            const auto& object = ram_.table[other];
+            const unsigned stays = (object.pins & table_type::writing) != 0 ? object.dirty : 0U;
+            kept += table_type::cost(object.size, other == slot ? stays | granules : stays);
         }
-        const auto& object = ram_.table[slot];
-        return can_be_saved(slot) || object.dirty == 0
-                   ? kept + table_type::cost(object.size, granules) <= dirty_limit
-                   : kept + more(slot, granules) <= dirty_limit;
+        return kept <= dirty_limit;
     }
 
     /// A place for `size` bytes in the arena, and a free slot. What is free but scattered is moved
     /// together, as far as `most_moved` allows, before anything has to leave.
-    [[nodiscard]] result<std::size_t> make_room(std::size_t size) noexcept {
+    [[nodiscard]] detail::slot_or_error make_room(std::size_t size) noexcept {
         if (size > ram_.arena.largest()) {
             return failure(errc::larger_than_arena);
         }
@@ -176,13 +177,12 @@ private:
         unsigned rounds = 8;
         for (;;) {
             if (ram_.table.free_slot() != none) {
-                if (const std::size_t place = ram_.arena.allocate(size);
-                    place != ram_.arena.nowhere) {
+                if (const auto place = ram_.arena.allocate(size); place) {
                     return place;
                 }
                 if (rounds != 0 && ram_.arena.is_scattered(size)) {
                     --rounds;
-                    ram_.arena.compact(ram_.table, budget);
+                    budget = ram_.arena.compact(ram_.table, budget);
                     continue;
                 }
             }
@@ -193,23 +193,22 @@ private:
     }
 
     [[nodiscard]] result<void> evict() noexcept {
-        const auto can_leave = [&](std::size_t slot) {
-            return ram_.table.holds(slot) && !is_pinned(slot);
-        };
-        std::size_t slot = ram_.policy.victim(can_leave);
+        // A free slot is exclusive.
+        constexpr unsigned pinned = table_type::exclusive | table_type::count_mask;
+        std::size_t slot = victim(pinned, state::none, none);
         if (slot == none) {
             return failure(errc::no_free_frame);
         }
-        if (const auto saved = save(slot); !saved) {
+        if (const auto done = save(slot); !done) {
             // A storage that takes no more writes can still be read.
-            slot = ram_.policy.victim(
-                [&](std::size_t s) { return can_leave(s) && ram_.table[s].dirty == 0; });
+            slot = victim(pinned, state::unsaved, none);
             if (slot == none) {
-                return saved;
+                return done;
             }
         }
-        drop(slot, 0);
+        drop(slot);
         ram_.policy.on_remove(slot);
+        ram_.table[slot].pins = table_type::exclusive;
         return {};
     }
 };

@@ -12,7 +12,6 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <span>
 
 namespace vmem {
 
@@ -42,6 +41,8 @@ public:
     using object_granules<slot_type>::granule_shift;
     using place = object_place;
     static constexpr std::size_t none = MaxObjects;
+    /// Bytes with a bit for each slot.
+    static constexpr std::size_t bit_bytes = (MaxObjects + 7) / 8;
 
     // Parts of `slot_type::pins`.
     static constexpr std::uint16_t count_mask = 0x0FFF;
@@ -61,9 +62,9 @@ public:
         static_assert(sizeof(slot_type) > 12 || MaxObjects > 65535 ||
                           sizeof(object_table) <= 16 * (MaxObjects < 7 ? 7 : MaxObjects),
                       "resident_objects: more than 16 bytes for each object");
-        slots_[none].pins = exclusive;
-        for (std::size_t slot = MaxObjects; slot != 0; --slot) {
-            put_free(slot - 1, 0);
+        // With the one that is no object: nobody may use that either.
+        for (std::size_t slot = MaxObjects + 1; slot != 0; --slot) {
+            put_free(slot - 1, exclusive);
         }
     }
 
@@ -161,19 +162,21 @@ public:
         object.place = static_cast<decltype(slot_type::place)>(unit);
         enlist(slot);
     }
-    /// Precondition: `slot` holds an object. `state` is what `pins` shows until the next `insert`.
-    void remove(std::size_t slot, std::uint16_t state) noexcept {
-        map_.erase(slot, address_of());
-        held_[slot / 8] = static_cast<std::uint8_t>(held_[slot / 8] & ~(1U << slot % 8));
+    /// Precondition: `slot` holds an object. `state` is what `pins` shows until the next `insert`:
+    /// `exclusive`, so that whoever takes it for an object finds it pinned, perhaps with `ranked`.
+    void remove(std::size_t slot, unsigned state = exclusive) noexcept {
+        map_.erase(slots_[slot].address, address_of());
         put_free(slot, state);
     }
     [[nodiscard]] bool holds(std::size_t slot) const noexcept { return slots_[slot].size != 0; }
 
     [[gnu::always_inline]] void unpin(std::size_t slot) noexcept {
-        const unsigned left = slots_[slot].pins - 1U;
-        slots_[slot].pins = static_cast<std::uint16_t>(left);
-        if (left >= writing) [[unlikely]] {
-            forget_writers(slot);
+        auto& pins = slots_[slot].pins;
+        const unsigned left = pins - 1U;
+        pins = static_cast<std::uint16_t>(left);
+        if (left >= writing && (left & count_mask) == 0) [[unlikely]] {
+            // Nobody is left who might be one of the writers.
+            pins = static_cast<std::uint16_t>(left & view);
         }
     }
 
@@ -184,8 +187,8 @@ public:
         return (granules(object.size, where.offset, count) & ~unsigned{object.dirty}) == 0;
     }
     struct range {
-        std::size_t begin;
-        std::size_t end;
+        std::size_t begin = 0;
+        std::size_t end = 0;
     };
     /// The first bytes in a row from `from` on that are unsaved; empty if there are none.
     [[nodiscard]] range unsaved(std::size_t slot, std::size_t from) const noexcept {
@@ -193,7 +196,7 @@ public:
         const unsigned shift = granule_shift(size);
         const unsigned left = unsigned{slots_[slot].dirty} >> (from >> shift) << (from >> shift);
         if (from >= size || left == 0) {
-            return {.begin = size, .end = size};
+            return {};
         }
         const unsigned first = static_cast<unsigned>(std::countr_zero(left));
         const unsigned end = first + static_cast<unsigned>(std::countr_one(left >> first));
@@ -201,21 +204,14 @@ public:
                 .end = detail::lesser(std::size_t{end} << shift, size)};
     }
 
-    /// A bit for each slot that holds an object.
-    [[nodiscard]] std::span<const std::uint8_t> held() const noexcept { return held_; }
-    [[nodiscard]] bool is_held(std::size_t slot) const noexcept {
-        return (held_[slot / 8] >> slot % 8 & 1) != 0;
-    }
-    /// For a layout that is built again: which slots hold objects. The slots themselves come next,
-    /// then `rebuild`.
-    [[nodiscard]] std::span<std::uint8_t> held_to_rebuild() noexcept { return held_; }
+    /// Takes up the slots as somebody else has filled them.
     void rebuild() noexcept {
         free_ = static_cast<index>(none);
         for (std::size_t slot = MaxObjects; slot-- != 0;) {
-            if (is_held(slot)) {
+            if (holds(slot)) {
                 enlist(slot);
             } else {
-                put_free(slot, 0);
+                put_free(slot, exclusive);
             }
         }
     }
@@ -234,32 +230,22 @@ private:
     [[nodiscard]] auto address_of() const noexcept {
         return [this](std::size_t slot) { return slots_[slot].address; };
     }
-    /// If nobody is left who might be one.
-    [[gnu::noinline]] void forget_writers(std::size_t slot) noexcept {
-        if ((slots_[slot].pins & count_mask) == 0) {
-            slots_[slot].pins &= view;
-        }
-    }
-
     void enlist(std::size_t slot) noexcept {
-        held_[slot / 8] = static_cast<std::uint8_t>(held_[slot / 8] | 1U << slot % 8);
-        map_.insert(slots_[slot].address, slot);
+        map_.insert(slots_[slot].address, slot, address_of());
     }
-    constexpr void put_free(std::size_t slot, std::uint16_t state) noexcept {
+    constexpr void put_free(std::size_t slot, unsigned state) noexcept {
         auto& freed = slots_[slot];
         freed = {};
+        freed.pins = static_cast<std::uint16_t>(state);
         freed.place = static_cast<decltype(slot_type::place)>(free_);
-        // So that whoever takes it for an object finds it pinned.
-        freed.pins = static_cast<std::uint16_t>(state | exclusive);
         free_ = static_cast<index>(slot);
     }
 
-    object_map<Address, MaxObjects> map_;
     /// One more, that is no object, for where the map knows none.
-    std::array<slot_type, MaxObjects + 1> slots_{};
-    std::array<std::uint8_t, (MaxObjects + 7) / 8> held_{};
+    std::array<slot_type, MaxObjects + 1> slots_;
     index free_ = static_cast<index>(none);
     index recent_ = static_cast<index>(none);
+    object_map<Address, MaxObjects> map_;
 };
 
 } // namespace vmem

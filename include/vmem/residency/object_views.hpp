@@ -4,6 +4,7 @@
 
 #include <vmem/allocator/concept.hpp>
 #include <vmem/config.hpp>
+#include <vmem/detail/slot_or_error.hpp>
 #include <vmem/residency/concept.hpp>
 #include <vmem/residency/object_access.hpp>
 #include <vmem/result.hpp>
@@ -31,6 +32,7 @@ protected:
     using base::none;
     using base::ram_;
     using base::raw;
+    using base::raw_at;
     using base::touch;
     using typename base::table_type;
 
@@ -57,9 +59,19 @@ protected:
     };
 
     /// The slot of a view of these bytes, loaded if wanted. Errors: as `bring`.
-    [[nodiscard]] result<std::size_t> view(Address at, std::size_t size, bool load) noexcept {
+    [[nodiscard]] detail::slot_or_error view(Address at, std::size_t size, bool load) noexcept {
         const auto cleared = clear(at, size);
-        return cleared ? bring(at, size, load, table_type::view) : failure(cleared.error());
+        return cleared ? bring(at, size, load, table_type::view)
+                       : detail::slot_or_error(failure(cleared.error()));
+    }
+    /// Pins bytes, some of which others may write as well. Errors: as `hold`.
+    [[nodiscard]] result<pinned_bytes> hold_bytes(place where, std::size_t size,
+                                                  access how) noexcept {
+        const auto held = hold(where.frame, {.offset = where.offset, .size = size}, how, 0);
+        if (!held) {
+            return failure(held.error());
+        }
+        return pinned_bytes{.data = raw_at(where), .size = size, .slot = where.frame};
     }
     /// Where bytes are, whatever they belong to; in RAM as well aligned as a type of `unit` bytes
     /// can need it. If they are not resident, a view of `around` comes in.
@@ -86,7 +98,7 @@ protected:
         if (!found) {
             return failure(found.error());
         }
-        const auto held = hold(found->where, size, how, 0);
+        const auto held = hold_bytes(found->where, size, how);
         if (!held && found->fresh) {
             drop(found->where.frame); // Perhaps it was not read.
         }

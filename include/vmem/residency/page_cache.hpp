@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstring>
 #include <span>
+#include <utility>
 
 namespace vmem {
 
@@ -32,10 +33,12 @@ class page_cache : public detail::lending_pager<Storage, Address, PageSize, Fram
                                                 Translation, Statistics, MostPages> {
     using base = detail::lending_pager<Storage, Address, PageSize, Frames, Eviction, Translation,
                                        Statistics, MostPages>;
+    using base::bytes;
     using base::count_access;
     using base::fault;
     using base::frames_;
     using base::make_room;
+    using base::raw;
     using base::resident;
     using base::write_back;
     using typename base::table;
@@ -62,59 +65,32 @@ public:
         if (whole == 0) {
             return failure(errc::not_contiguous);
         }
-        const auto where = resident(at, true);
-        if (!where) {
-            return failure(where.error());
+        const auto frame = resident(at, 0);
+        if (!frame) {
+            return failure(frame.error());
         }
-        if (frames_.pins(where->frame) == table::max_pins) {
+        if (frames_.pins(*frame) == table::max_pins) {
             return failure(errc::no_free_frame);
         }
-        frames_.add_pin(where->frame);
+        frames_.add_pin(*frame);
+        const place where{.frame = *frame, .offset = table::offset_of(at)};
         const std::size_t size = detail::lesser(count, whole) * unit;
         if (how == access::write) {
-            frames_.mark_dirty(*where, size);
+            frames_.mark_dirty(where, size);
         }
-        return pinned_bytes{.data = frames_.raw(*where), .size = size, .slot = where->frame};
+        return pinned_bytes{.data = raw(where), .size = size, .slot = where.frame};
     }
 
     /// Copies bytes out, page by page. Errors: those of `check`, no_free_frame, the storage's; then
     /// the contents of `out` are unspecified. Storage operations: at most two per page touched.
     [[nodiscard]] result<void> read(address from, std::span<std::byte> out) noexcept {
-        if (const auto valid = check(from, out.size()); !valid) {
-            return valid;
-        }
-        while (!out.empty()) {
-            const auto where = resident(from, true);
-            if (!where) {
-                return failure(where.error());
-            }
-            const std::size_t count = run_from(from, *where, out.size());
-            std::memcpy(out.data(), frames_.raw(*where), count);
-            out = out.subspan(count);
-            from += count;
-        }
-        return {};
+        return copy_bytes(from, out.data(), out.size(), access::read);
     }
 
     /// Copies bytes in, page by page; a page written whole is not read first. Errors: as `read`;
     /// then a prefix of `in`, up to the end of a page, has been written.
     [[nodiscard]] result<void> write(address to, std::span<const std::byte> in) noexcept {
-        if (const auto valid = check(to, in.size()); !valid) {
-            return valid;
-        }
-        while (!in.empty()) {
-            const bool whole = table::offset_of(to) == 0 && in.size() >= PageSize;
-            const auto where = resident(to, !whole);
-            if (!where) {
-                return failure(where.error());
-            }
-            const std::size_t count = run_from(to, *where, in.size());
-            std::memcpy(frames_.raw(*where), in.data(), count);
-            mark_run(*where, count);
-            in = in.subspan(count);
-            to += count;
-        }
-        return {};
+        return copy_bytes(to, const_cast<std::byte*>(in.data()), in.size(), access::write);
     }
 
     /// As `read`, but past the frames: whole units of the storage are read in one operation,
@@ -163,15 +139,14 @@ public:
         if (const std::size_t shared = frames_.copy_of(from, count);
             shared != Frames && frames_.pins(shared) < table::max_pins) {
             frames_.add_pin(shared);
-            return pinned_bytes{
-                .data = frames_.bytes(shared).data(), .size = count, .slot = shared};
+            return pinned_bytes{.data = bytes(shared), .size = count, .slot = shared};
         }
         const auto room = make_room();
         if (!room) {
             return failure(room.error());
         }
         frames_.borrow(*room);
-        const pinned_bytes copy{.data = frames_.bytes(*room).data(), .size = count, .slot = *room};
+        const pinned_bytes copy{.data = bytes(*room), .size = count, .slot = *room};
         if (const auto done = read(from, {copy.data, count}); !done) {
             discard(copy);
             return failure(done.error());
@@ -201,11 +176,11 @@ public:
     /// Reads the start of the reserved page. Precondition: `out` is at most a page. Uses a frame,
     /// and leaves nothing resident.
     [[nodiscard]] result<void> read_reserved(std::span<std::byte> out) noexcept {
-        const auto frame = fault(0, true);
+        const auto frame = fault(0, 0);
         if (!frame) {
             return failure(frame.error());
         }
-        std::memcpy(out.data(), frames_.bytes(*frame).data(), out.size());
+        std::memcpy(out.data(), bytes(*frame), out.size());
         frames_.remove(*frame);
         return {};
     }
@@ -213,11 +188,11 @@ public:
     /// Writes the start of the reserved page to storage at once. Precondition: `in` is at most a
     /// page.
     [[nodiscard]] result<void> write_reserved(std::span<const std::byte> in) noexcept {
-        const auto frame = fault(0, true);
+        const auto frame = fault(0, 0);
         if (!frame) {
             return failure(frame.error());
         }
-        std::memcpy(frames_.bytes(*frame).data(), in.data(), in.size());
+        std::memcpy(bytes(*frame), in.data(), in.size());
         frames_.mark_dirty({.frame = *frame, .offset = 0}, in.size());
         const auto saved = write_back(*frame);
         frames_.remove(*frame);
@@ -240,9 +215,45 @@ private:
         return {.head = head, .middle = detail::align_down(count - head, unit)};
     }
 
-    /// Bytes at `at`, which is at `where`, that are contiguous in RAM, at most `count`. Pages that
-    /// came one after the other are often in frames that follow each other, and one long copy is
-    /// faster than several short ones. Each page counts as used.
+    /// Both directions in one function, out of line, as they are the same walk. Only
+    /// `access::read` changes `data`.
+    [[nodiscard, gnu::noinline]] result<void> copy_bytes(address at, std::byte* data,
+                                                         std::size_t count, access how) noexcept {
+        if (const auto valid = check(at, count); !valid) {
+            return valid;
+        }
+        while (count != 0) {
+            const std::size_t offset = table::offset_of(at);
+            std::size_t part = detail::lesser(count, PageSize - offset);
+            const auto frame = resident(at, how == access::write ? part : 0);
+            if (!frame) {
+                return failure(frame.error());
+            }
+            const place where{.frame = *frame, .offset = offset};
+            if constexpr (copies_runs) {
+                part = run_from(at, where, count);
+            }
+            std::byte* to = data;
+            std::byte* from = raw(where);
+            if (how == access::write) {
+                mark_run(where, part);
+                std::swap(to, from);
+            }
+            std::memcpy(to, from, part);
+            data += part;
+            at += part;
+            count -= part;
+        }
+        return {};
+    }
+
+    /// Pages that came one after the other are often in frames that follow each other. Where
+    /// copying a page takes no longer than looking for it, one long copy is faster than several
+    /// short ones.
+    static constexpr bool copies_runs = !table::is_small_processor;
+
+    /// Bytes at `at`, which is at `where`, that are contiguous in RAM, at most `count`. Each page
+    /// counts as used.
     [[nodiscard]] std::size_t run_from(address at, place where, std::size_t count) noexcept {
         std::size_t run = PageSize - where.offset;
         place next;
@@ -256,12 +267,14 @@ private:
     }
     /// Records that such a run changes.
     void mark_run(place where, std::size_t count) noexcept {
-        while (count != 0) {
-            const std::size_t part = detail::lesser(count, PageSize - where.offset);
-            frames_.mark_dirty(where, part);
-            where = {.frame = where.frame + 1, .offset = 0};
-            count -= part;
+        if constexpr (copies_runs) {
+            for (; count > PageSize - where.offset;
+                 where = {.frame = where.frame + 1, .offset = 0}) {
+                frames_.mark_dirty(where, PageSize - where.offset);
+                count -= PageSize - where.offset;
+            }
         }
+        frames_.mark_dirty(where, count);
     }
 
     /// Whether the second half of a copy's frame shows the bytes as they were, so that those that

@@ -13,8 +13,8 @@
 /// \file
 /// Which frame holds a page? Both answers below give a *guess* in one load; the caller compares the
 /// guessed frame's tag with the page and has its answer. So the hot path is the same for both, an
-/// absent page, an out-of-range page and a stale guess all fail the same comparison, and the range
-/// check costs nothing.
+/// absent page, an out-of-range page and a wrong guess all fail the same comparison, and the range
+/// check costs nothing. Of an exact table the guess alone is the answer, for a page in range.
 namespace vmem {
 
 /// One frame index per page of virtual memory: the fastest, for up to a few thousand pages.
@@ -25,22 +25,33 @@ struct page_table {
 
     template <std::size_t Frames>
     class bind {
+        using index = detail::smallest_uint<Frames - 1>;
+
     public:
-        using slot_type = detail::smallest_uint<Frames>;
         /// Highest number of pages that can be translated.
         static constexpr std::size_t max_pages = Pages;
+        /// Whether the guess for a page below `max_pages` that is in no frame is `Frames`. Else,
+        /// where an index has no value for that, it is any frame.
+        static constexpr bool is_exact = Frames <= (std::numeric_limits<index>::max)();
+
+        constexpr bind() noexcept { frame_of_.fill(none); }
+
+        /// `page`, or some other one if that is out of range. O(1).
+        [[nodiscard]] static constexpr std::size_t in_range(std::size_t page) noexcept {
+            return std::has_single_bit(Pages) ? page & (Pages - 1) : page < Pages ? page : 0;
+        }
 
         /// The only frame that can hold `page`. O(1), one load.
         [[nodiscard]] constexpr std::size_t guess(std::size_t page) const noexcept {
             if constexpr (std::has_single_bit(Pages)) {
-                return frame_of_[page & (Pages - 1)];
+                return frame_of_[in_range(page)];
             } else {
                 // A branch, which is predicted, where a conditional move would wait for the
                 // address.
                 if (page < Pages) [[likely]] {
                     return frame_of_[page];
                 }
-                return 0;
+                return none;
             }
         }
 
@@ -54,13 +65,15 @@ struct page_table {
             frame_of_[page] = static_cast<index>(frame);
         }
 
-        /// Nothing to do: a stale entry fails the caller's tag comparison.
         template <class PageOf>
-        constexpr void erase(std::size_t, std::size_t, PageOf) noexcept {}
+        constexpr void erase(std::size_t page, std::size_t, PageOf) noexcept {
+            frame_of_[page] = none;
+        }
 
     private:
-        using index = detail::smallest_uint<Frames - 1>;
-        std::array<index, Pages> frame_of_{};
+        static constexpr index none = is_exact ? static_cast<index>(Frames) : 0;
+
+        std::array<index, Pages> frame_of_;
     };
 };
 

@@ -5,7 +5,6 @@
 #include <vmem/config.hpp>
 #include <vmem/detail/adapted_storage.hpp>
 #include <vmem/detail/mirror_mark.hpp>
-#include <vmem/persist/crc32c.hpp>
 #include <vmem/result.hpp>
 #include <vmem/storage/concept.hpp>
 
@@ -36,7 +35,7 @@ enum class mirror_half : std::uint8_t { first, second };
 /// makes both equal again. A unit that was torn in both `checked` halves is corrupt, as on one.
 ///
 /// Costs: two writes, two syncs, one read; a repair reads and writes a unit. RAM: one unit, which
-/// is the coarsest granularity of the two. The last unit of each is the mirror's own.
+/// is the coarsest granularity of the two. The last two units of each are the mirror's own.
 template <class First, class Second>
 class mirrored {
     static_assert((check_storage<First>(), true));
@@ -63,7 +62,7 @@ public:
                        detail::border_alignment(storage_traits<Second>::geometry) | 64U);
 
     /// Makes a mirror of what the first storage holds: copies all of it to the second. Errors:
-    /// wrong_size if one of them has no room for two units; theirs.
+    /// wrong_size if one of them has no room for three units; theirs.
     [[nodiscard]] static result<mirrored> format(First first, Second second) {
         mirrored made(std::move(first), std::move(second));
         if (made.size_ == 0) {
@@ -135,21 +134,22 @@ public:
     }
 
     /// Reads both halves completely, repairs what one of them cannot read, and where they differ
-    /// has the second agree with the first; then syncs. Errors: that of the first unit that neither
-    /// can read, after all others were seen to. With one half in use it only reads.
+    /// has the second agree with the first; then syncs. Errors: that of the first unit that was not
+    /// seen to, after all others were; corrupt only if nothing is amiss but units that neither half
+    /// can read. With one half in use it only reads.
     [[nodiscard]] result<void> scrub() {
         result<void> outcome;
-        for (address at = 0; at < size_; at += unit) {
-            auto done = load(at);
-            if (done && uses_both()) {
-                done = agree(at);
-            }
-            if (!done && outcome) {
+        const auto note = [&outcome](const result<void>& done) {
+            if (!done && (outcome || outcome.error() == errc::corrupt)) {
                 outcome = done;
             }
+        };
+        for (address at = 0; at < size_; at += unit) {
+            const auto loaded = load(at);
+            note(loaded && uses_both() ? agree(at) : loaded);
         }
-        const auto synced = sync();
-        return outcome ? synced : outcome;
+        note(sync());
+        return outcome;
     }
 
     /// Takes in the half that was left out: copies everything to it. Nothing to do if both are in
@@ -160,6 +160,10 @@ public:
             return {};
         }
         const mirror_half stale = other(preferred());
+        // If a mark failed before, that of the half in use may be older than `generation_`.
+        if (const auto settled = settle(); !settled) {
+            return settled;
+        }
         for (address at = 0; at < size_; at += unit) {
             const auto loaded = load_from(preferred(), at);
             const auto done = loaded ? store_to(stale, at) : spoil(stale, at, loaded.error());
@@ -172,10 +176,9 @@ public:
             return synced;
         }
         const auto marked = mark(stale);
-        if (marked) {
-            used_ = {true, true};
-            unmarked_ = false;
-        }
+        used_[static_cast<std::size_t>(stale)] = marked.has_value();
+        // If that failed, the mark may be there all the same.
+        unmarked_ = !marked;
         return marked;
     }
 
@@ -193,10 +196,13 @@ public:
     [[nodiscard]] constexpr Second& second() noexcept { return second_; }
 
 private:
+    /// Of each half, one unit each: while the one is written, the other counts.
+    static constexpr std::size_t marks = 2;
+
     mirrored(First&& first, Second&& second)
         : first_(std::move(first)), second_(std::move(second)) {
         const address units = (std::min)(first_.size(), second_.size()) / unit;
-        size_ = units < 2 ? 0 : (units - 1) * unit;
+        size_ = units <= marks ? 0 : (units - marks) * unit;
     }
 
     [[nodiscard]] static constexpr mirror_half other(mirror_half which) noexcept {
@@ -231,29 +237,54 @@ private:
         });
     }
 
-    /// Generation of a half, 0 if it has no mark; corrupt.
-    [[nodiscard]] result<std::uint64_t> read_mark(mirror_half which) {
-        if (const auto loaded = load_from(which, size_); !loaded) {
+    [[nodiscard]] result<std::uint64_t> read_mark(mirror_half which, address at) {
+        if (const auto loaded = load_from(which, at); !loaded) {
             return failure(loaded.error());
         }
         return detail::generation_in(buffer_);
     }
+    /// Generation of a half, 0 if it has no mark. Errors: if neither of its marks can be read.
+    [[nodiscard]] result<std::uint64_t> read_mark(mirror_half which) {
+        const auto one = read_mark(which, size_);
+        const auto two = read_mark(which, size_ + unit);
+        return one.value_or(0) > two.value_or(0) || !two ? one : two;
+    }
+    /// Gives a half the newest generation, durably. Whenever this is cut short, one of its marks
+    /// can be read.
     [[nodiscard]] result<void> mark(mirror_half which) {
+        const auto sync_half = [](auto& half) { return half.sync(); };
+        // What was written before must not be younger than the mark; nor must the mark that stays.
+        auto done = one_of(which, sync_half);
+        const bool first_is_newer =
+            read_mark(which, size_).value_or(0) > read_mark(which, size_ + unit).value_or(0);
         detail::write_mark(buffer_, generation_);
-        const auto stored = store_to(which, size_);
-        return stored ? one_of(which, [](auto& half) { return half.sync(); }) : stored;
+        for (std::size_t n = 0; n < marks && done; ++n) {
+            done = store_to(which, (n == 0) == first_is_newer ? size_ + unit : size_);
+            done = done ? one_of(which, sync_half) : done;
+        }
+        return done;
+    }
+    /// The same with a generation that no half has. If that fails, it may be there all the same,
+    /// and is not used again.
+    [[nodiscard]] result<void> mark_newer(mirror_half which) {
+        ++generation_;
+        return mark(which);
+    }
+    /// Marks the half in use as the newer one, if the other might not be older.
+    [[nodiscard]] result<void> settle() {
+        if (unmarked_) {
+            const auto marked = mark_newer(preferred());
+            unmarked_ = !marked;
+            return marked;
+        }
+        return {};
     }
 
     /// Does the same to both halves. The one that fails is left out if the other can go on alone.
     template <class Operation>
     [[nodiscard]] result<void> on_both(Operation operation) {
-        if (unmarked_) {
-            ++generation_;
-            if (const auto marked = mark(preferred()); !marked) {
-                --generation_;
-                return marked;
-            }
-            unmarked_ = false;
+        if (const auto settled = settle(); !settled) {
+            return settled;
         }
         for (const mirror_half which : {mirror_half::first, mirror_half::second}) {
             if (!uses(which)) {
@@ -271,13 +302,9 @@ private:
         return {};
     }
     [[nodiscard]] bool go_on_without(mirror_half which) {
-        ++generation_;
-        if (!mark(other(which))) {
-            --generation_;
-            return false;
-        }
-        used_[static_cast<std::size_t>(which)] = false;
-        return true;
+        const bool marked = mark_newer(other(which)).has_value();
+        used_[static_cast<std::size_t>(which)] = !marked;
+        return marked;
     }
 
     /// Where a write of a part of a unit fails because the rest cannot be read, the other half may
@@ -327,8 +354,8 @@ private:
     }
     /// Has the second half hold at `at` what the buffer does.
     [[nodiscard]] result<void> agree(address at) {
-        const std::uint32_t crc = crc32c(buffer_);
-        if (load_from(mirror_half::second, at) && crc32c(buffer_) == crc) {
+        const std::uint64_t expected = detail::digest(buffer_);
+        if (load_from(mirror_half::second, at) && detail::digest(buffer_) == expected) {
             return {};
         }
         if (const auto loaded = load_from(mirror_half::first, at); !loaded) {
@@ -344,7 +371,7 @@ private:
     address size_ = 0;
     std::uint64_t generation_ = 0;
     std::uint64_t repairs_ = 0;
-    /// A half was left out, and the other does not say so yet.
+    /// A half is left out, and at the next start its mark might be as new as the other's.
     bool unmarked_ = false;
     /// By half.
     std::array<bool, 2> used_{};

@@ -3,10 +3,17 @@
 
 #include "contract/ram_allocator_contract.hpp"
 #include "support/allocator_load.hpp"
+#include "support/random_test.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <doctest/doctest.h>
+#include <random>
+#include <utility>
+#include <vector>
 
 namespace {
 
@@ -157,6 +164,57 @@ TEST_CASE("linked_list_allocator: damage is found") {
     }
     size = old;
     CHECK(allocator.invariants_hold());
+}
+
+static_assert(vmem::slides_blocks<first> && vmem::slides_blocks<best>);
+
+TEST_CASE("linked_list_allocator: blocks that slide in order leave one free block") {
+    struct block {
+        std::byte* at;
+        std::size_t size;
+        std::size_t align;
+    };
+    const std::uint64_t seed = random_seed();
+    CAPTURE(seed);
+    std::mt19937_64 random(seed);
+    alignas(64) std::array<std::byte, 4096> arena{};
+    best allocator(arena);
+    std::vector<block> blocks;
+    for (int n = 0; n < 5000; ++n) {
+        if (random() % 5 < 3) {
+            const std::size_t size = 1 + random() % 200;
+            const std::size_t align = std::size_t{1} << random() % 6;
+            if (const auto made = allocator.allocate(size, align)) {
+                std::memset(*made, static_cast<int>(size), size);
+                blocks.push_back({static_cast<std::byte*>(*made), size, align});
+            }
+        } else if (!blocks.empty()) {
+            std::swap(blocks[random() % blocks.size()], blocks.back());
+            REQUIRE(
+                allocator.deallocate(blocks.back().at, blocks.back().size, blocks.back().align));
+            blocks.pop_back();
+        }
+        if (n % 50 == 0) {
+            std::ranges::sort(blocks, {}, &block::at);
+            const std::size_t in_use = allocator.stats().in_use;
+            std::size_t skipped = 0;
+            const std::byte* end = arena.data();
+            for (block& each : blocks) {
+                each.at = static_cast<std::byte*>(allocator.slide(each.at, each.size, each.align));
+                REQUIRE(allocator.invariants_hold());
+                REQUIRE(each.at >= end);
+                REQUIRE(static_cast<std::size_t>(each.at - end) <
+                        std::max(each.align, best::granule));
+                skipped += static_cast<std::size_t>(each.at - end);
+                end = each.at + in_granules<best>(each.size, 1);
+                REQUIRE(std::all_of(each.at, each.at + each.size, [&](std::byte b) {
+                    return b == std::byte(static_cast<std::uint8_t>(each.size));
+                }));
+            }
+            REQUIRE(allocator.stats().in_use == in_use);
+            REQUIRE(allocator.largest_free() >= arena.size() - in_use - skipped);
+        }
+    }
 }
 
 } // namespace

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <doctest/doctest.h>
 #include <span>
 
@@ -107,6 +108,50 @@ TEST_CASE_FIXTURE(fixture, "address_ordered_list: a block is chosen") {
     CHECK(start_of(free.choose<best_fit>(2 * unit, 2 * unit)) == 11);
     CHECK(free.largest_free(2 * unit) == 3 * unit);
     CHECK(free.choose<best_fit>(1 * unit, 16 * unit) == free.none());
+}
+
+TEST_CASE_FIXTURE(fixture,
+                  "address_ordered_list: slides what is live over what is free before it") {
+    take(0, 16);
+    release(2, 3);
+    release(9, 2);
+    const auto fill = [&](std::size_t at, std::size_t count) {
+        for (std::size_t n = 0; n < count * unit; ++n) {
+            arena[at * unit + n] = std::byte(static_cast<std::uint8_t>(n));
+        }
+    };
+    const auto is_filled = [&](std::size_t at, std::size_t count) {
+        for (std::size_t n = 0; n < count * unit; ++n) {
+            if (arena[at * unit + n] != std::byte(static_cast<std::uint8_t>(n))) {
+                return false;
+            }
+        }
+        return true;
+    };
+    const auto slide = [&](std::size_t at, std::size_t count, std::size_t align) {
+        return free.slide(at * unit, count * unit, align * unit) / unit;
+    };
+    // Live bytes are in front, or nothing.
+    CHECK(slide(0, 2, 1) == 0);
+    CHECK(slide(6, 3, 1) == 6);
+    CHECK(slide(12, 4, 1) == 12);
+    // Farther than its size, and less far; into the block behind it, and not.
+    fill(5, 2);
+    CHECK(slide(5, 2, 1) == 2);
+    CHECK(is_filled(2, 2));
+    CHECK(is_free(4, 3));
+    fill(7, 2);
+    CHECK(slide(7, 2, 1) == 4);
+    CHECK(is_filled(4, 2));
+    CHECK(is_free(6, 5));
+    // Aligned: a part of what is free stays in front, or all of it.
+    fill(11, 5);
+    CHECK(slide(11, 5, 8) == 8);
+    CHECK(is_filled(8, 5));
+    CHECK(is_free(6, 2));
+    CHECK(is_free(13, 3));
+    CHECK(slide(8, 5, 8) == 8);
+    CHECK(is_sound(11));
 }
 
 } // namespace

@@ -1,125 +1,205 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <vmem/detail/block_chain.hpp>
-#include <vmem/detail/word_io.hpp>
+
 #include <vmem/storage/ram_storage.hpp>
 
-#include <array>
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <doctest/doctest.h>
 
+namespace {
+
 using vmem::address;
 using vmem::errc;
 
-namespace {
-
-using chain = vmem::detail::block_chain<std::uint32_t>;
-using lists = chain::lists;
+using layout = vmem::detail::block_layout<std::uint32_t>;
 using medium = vmem::ram_storage<1024>;
-using io = vmem::detail::word_io<medium, std::uint32_t>;
+using chain = vmem::detail::block_chain<medium, std::uint32_t>;
 
-/// The region [16, 1008) of a medium, cut into blocks by hand.
+/// The region [16, 1008) of a medium, cut into blocks by hand or by the chain.
 struct region {
     medium bytes;
-    chain blocks;
+    vmem::detail::block_region<std::uint32_t> at;
 
     region() {
-        blocks.place(16, 1008).value();
-        io access(bytes);
-        blocks.format(access);
-        access.outcome().value();
+        at.place(16, 1008).value();
+        chain blocks = access();
+        blocks.format();
+        blocks.outcome().value();
     }
-    /// A block in use at `at`, or a free one; returns where the next one starts.
-    std::uint32_t put(std::uint32_t at, std::uint32_t size, bool in_use) {
-        io access(bytes);
-        access.put(at, size | (in_use ? lists::in_use : 0u));
-        access.put(at + lists::word, chain::check_word(at, size));
-        access.outcome().value();
-        return at + size;
-    }
-    /// Whether the derived words could be built, and agree.
-    [[nodiscard]] bool derived() {
-        io access(bytes);
-        blocks.derive(access);
-        return access.ok() && blocks.agrees(access) && access.ok();
-    }
-    [[nodiscard]] std::uint32_t word(address at) { return io(bytes).get(at); }
-};
+    [[nodiscard]] chain access() { return {bytes, at}; }
 
-TEST_CASE("block_chain: a region too small, or beyond the words, is refused") {
-    chain blocks;
-    CHECK(blocks.place(0, 64).error() == errc::wrong_size);
-    CHECK(blocks.place(64, 0).error() == errc::wrong_size);
-    CHECK(blocks.place(0, 0x1'0000'0000).error() == errc::too_large);
-    CHECK(blocks.place(0, 0xFFFF'FFFF).has_value());
-    CHECK(blocks.last() < 0xFFFF'FFFF);
-    CHECK(blocks.first() > 0);
-}
+    /// A block in use at `block`, or a free one; returns where the next one starts.
+    std::uint32_t put(std::uint32_t block, std::uint32_t size, bool in_use) {
+        chain blocks = access();
+        blocks.put(block, size | (in_use ? layout::in_use : 0u));
+        blocks.put(block + layout::word, layout::check_word(block, size));
+        blocks.outcome().value();
+        return block + size;
+    }
+    /// Whether everything derived agrees.
+    [[nodiscard]] bool agrees() {
+        chain blocks = access();
+        return blocks.agrees() && blocks.ok();
+    }
+    /// Whether it does after it was derived anew.
+    [[nodiscard]] bool derived() {
+        at.stale = true;
+        chain blocks = access();
+        blocks.refresh();
+        return blocks.ok() && !at.stale && agrees();
+    }
+    [[nodiscard]] std::uint32_t word(address where) { return access().get(where); }
+    [[nodiscard]] std::uint32_t bytes_in_use() { return word(at.counts_at()); }
+    [[nodiscard]] std::uint32_t blocks_in_use() { return word(at.counts_at() + layout::word); }
+};
 
 TEST_CASE("block_chain: a fresh region is one free block") {
     region r;
+    CHECK(r.agrees());
     CHECK(r.derived());
-    CHECK(r.word(r.blocks.bytes_at()) == 0);
-    CHECK(r.word(r.blocks.blocks_at()) == 0);
-    CHECK(lists::size_in(r.word(r.blocks.first())) == r.blocks.capacity());
-    CHECK(chain::is_free(r.word(r.blocks.first())));
+    CHECK(r.bytes_in_use() == 0);
+    CHECK(r.blocks_in_use() == 0);
+    CHECK(r.word(r.at.first) == (r.at.capacity() | layout::before_in_use));
+    CHECK(r.word(r.at.last) == layout::in_use);
 }
 
-TEST_CASE("block_chain: derive counts what is in use, and merges free neighbours") {
+TEST_CASE("block_chain: refresh counts what is in use, and merges free neighbours") {
     region r;
-    const std::uint32_t first = r.blocks.first();
-    std::uint32_t at = r.put(first, 32, true);
-    const std::uint32_t gap = at;
-    at = r.put(at, 16, false);
-    at = r.put(at, 48, false);
-    at = r.put(at, 24, true);
-    r.put(at, r.blocks.last() - at, false);
+    std::uint32_t block = r.put(r.at.first, 32, true);
+    const std::uint32_t gap = block;
+    block = r.put(block, 16, false);
+    block = r.put(block, 48, false);
+    block = r.put(block, 24, true);
+    r.put(block, r.at.last - block, false);
     REQUIRE(r.derived());
-    CHECK(r.word(r.blocks.bytes_at()) == 56);
-    CHECK(r.word(r.blocks.blocks_at()) == 2);
-    CHECK(lists::size_in(r.word(gap)) == 64);
-    CHECK(r.word(gap + 64 - lists::word) == 64);
+    CHECK(r.bytes_in_use() == 56);
+    CHECK(r.blocks_in_use() == 2);
+    CHECK(layout::size_in(r.word(gap)) == 64);
+    CHECK(r.word(gap + 64 - layout::word) == 64);
+}
+
+TEST_CASE("block_chain: refresh changes nothing where nothing is stale") {
+    region r;
+    r.put(r.at.first, 32, true);
+    r.put(r.at.first + 32, r.at.capacity() - 32, false);
+    const medium before = r.bytes;
+    r.access().refresh();
+    CHECK(std::equal(before.data(), before.data() + before.size(), r.bytes.data()));
+    CHECK_FALSE(r.agrees());
+    CHECK(r.derived());
+}
+
+TEST_CASE("block_chain: what is left on either side of a block that is taken stays free") {
+    region r;
+    const std::uint32_t first = r.at.first;
+    CHECK(r.access().take({.size = 20}) == first);
+    CHECK(r.word(first) == (32 | layout::in_use | layout::before_in_use));
+    CHECK(r.word(first + layout::word) == layout::check_word(first, 32));
+    CHECK(r.agrees());
+    // The payload is aligned, not the header.
+    const std::uint32_t aligned = r.access().take({.size = 8, .align = 256});
+    CHECK((aligned + layout::header) % 256 == 0);
+    CHECK(r.word(aligned) == (16 | layout::in_use));
+    CHECK(r.agrees());
+    CHECK(r.bytes_in_use() == 48);
+    CHECK(r.blocks_in_use() == 2);
+    // The gap between them, and no more than its bytes.
+    const std::uint32_t gap = aligned - first - 32;
+    CHECK(r.access().take({.size = gap - layout::header}) == first + 32);
+    CHECK(r.word(aligned) == (16 | layout::in_use | layout::before_in_use));
+    CHECK(r.agrees());
+    // 8 bytes are too few for a block: they are part of the one that is taken.
+    const std::uint32_t rest = r.at.last - aligned - 16;
+    CHECK(r.access().take({.size = rest - layout::header - 8}) == aligned + 16);
+    CHECK(r.word(r.at.last) == (layout::in_use | layout::before_in_use));
+    CHECK(r.bytes_in_use() == r.at.capacity());
+    CHECK(r.agrees());
+    chain full = r.access();
+    CHECK(full.take({.size = 1}) == 0);
+    CHECK(full.outcome().error() == errc::out_of_memory);
+    CHECK_FALSE(r.at.stale);
+}
+
+TEST_CASE("block_chain: what is given back is one with its free neighbours") {
+    region r;
+    const std::uint32_t first = r.at.first;
+    const std::uint32_t a = r.access().take({.size = 24});
+    const std::uint32_t b = r.access().take({.size = 24});
+    const std::uint32_t c = r.access().take({.size = 24});
+    CHECK(r.access().give(a).has_value());
+    CHECK(r.agrees());
+    CHECK(r.access().give(a).error() == errc::double_free);
+    CHECK(r.access().give(a + 8).error() == errc::foreign_pointer);
+    CHECK(r.access().give(b + 4).error() == errc::foreign_pointer);
+    CHECK(r.access().give(r.at.last).error() == errc::foreign_pointer);
+    CHECK(r.access().give(0).error() == errc::foreign_pointer);
+    CHECK_FALSE(r.at.stale);
+    CHECK(r.access().give(c).has_value());
+    CHECK(r.word(c) == ((r.at.last - c) | layout::before_in_use));
+    CHECK(r.agrees());
+    CHECK(r.access().give(b).has_value());
+    CHECK(r.word(first) == (r.at.capacity() | layout::before_in_use));
+    CHECK(r.bytes_in_use() == 0);
+    CHECK(r.blocks_in_use() == 0);
+    CHECK(r.agrees());
+    // No header leads to them any more, but they say what became of them.
+    CHECK(r.access().give(b).error() == errc::double_free);
+    CHECK(r.access().give(c).error() == errc::double_free);
+}
+
+TEST_CASE("block_chain: a neighbour that is none is corrupt, and the next call derives anew") {
+    region r;
+    const std::uint32_t a = r.access().take({.size = 24});
+    const std::uint32_t b = r.access().take({.size = 24});
+    REQUIRE(r.access().give(a).has_value());
+    r.access().put(b - layout::word, 24); // the tag of `a`
+    CHECK(r.access().give(b).error() == errc::corrupt);
+    CHECK(r.at.stale);
+    CHECK(r.access().give(b).has_value());
+    CHECK(r.agrees());
 }
 
 TEST_CASE("block_chain: a derived word that is wrong does not agree") {
     region r;
-    std::uint32_t at = r.put(r.blocks.first(), 32, true);
-    r.put(at, r.blocks.last() - at, false);
+    const std::uint32_t block = r.put(r.at.first, 32, true);
+    r.put(block, r.at.last - block, false);
     REQUIRE(r.derived());
-    for (const address word : {r.blocks.bytes_at(), r.blocks.blocks_at(), r.blocks.free().at,
-                               address{r.blocks.last()}, address{r.blocks.last()} - lists::word}) {
+    for (const address word :
+         {r.at.counts_at(), r.at.counts_at() + layout::word, r.at.lists_at(), address{r.at.last},
+          address{r.at.last} - layout::word, address{block + 2 * layout::word}}) {
         CAPTURE(word);
         region damaged = r;
-        io access(damaged.bytes);
-        access.put(word, access.get(word) ^ 0x40);
-        CHECK_FALSE((damaged.blocks.agrees(access) && access.ok()));
+        damaged.access().put(word, damaged.word(word) ^ 0x40);
+        CHECK_FALSE(damaged.agrees());
     }
 }
 
 TEST_CASE("block_chain: a header that is none is corrupt, and check changes nothing") {
     region whole;
-    std::uint32_t at = whole.put(whole.blocks.first(), 32, true);
-    whole.put(at, whole.blocks.last() - at, false);
-    const std::uint32_t first = whole.blocks.first();
+    const std::uint32_t block = whole.put(whole.at.first, 32, true);
+    whole.put(block, whole.at.last - block, false);
+    const std::uint32_t first = whole.at.first;
     for (const std::uint32_t head : {0u, 8u | 1u, 36u | 1u, 0xFFFF'FFF9u, 4096u}) {
         CAPTURE(head);
         region r = whole;
-        io(r.bytes).put(first, head);
+        r.access().put(first, head);
         const medium before = r.bytes;
-        io checked(r.bytes);
-        r.blocks.check(checked);
+        chain checked = r.access();
+        checked.check();
         CHECK(checked.outcome().error() == errc::corrupt);
-        for (std::uint32_t word = 16; word < 1008; word += 4) {
-            medium old = before;
-            CHECK(r.word(word) == io(old).get(word));
-        }
-        io deriving(r.bytes);
-        r.blocks.derive(deriving);
-        CHECK(deriving.outcome().error() == errc::corrupt);
+        CHECK(std::equal(before.data(), before.data() + before.size(), r.bytes.data()));
+        CHECK_FALSE(r.derived());
+        CHECK(r.at.stale);
+        CHECK(r.word(first) == head);
     }
-    io(whole.bytes).put(first + lists::word, 0); // the check word of a block in use
-    io checked(whole.bytes);
-    whole.blocks.check(checked);
+    chain sound = whole.access();
+    sound.check();
+    CHECK(sound.ok());
+    whole.access().put(first + layout::word, 0); // the check word of a block in use
+    chain checked = whole.access();
+    checked.check();
     CHECK(checked.outcome().error() == errc::corrupt);
 }
 

@@ -11,15 +11,18 @@ namespace {
 
 using vmem::detail::dirty_ranges;
 
-// Two bounds per frame; 256 is a bound too.
+// Two offsets per frame.
 static_assert(sizeof(dirty_ranges<64, 10>) == 20);
 static_assert(sizeof(dirty_ranges<128, 10>) == 20);
-static_assert(sizeof(dirty_ranges<256, 10>) == 40);
-static_assert(sizeof(dirty_ranges<32768, 10>) == 40);
-static_assert(sizeof(dirty_ranges<65536, 10>) == 80);
+static_assert(sizeof(dirty_ranges<256, 10>) == 20);
+static_assert(sizeof(dirty_ranges<512, 10>) == 40);
+static_assert(sizeof(dirty_ranges<65536, 10>) == 40);
 
 TEST_CASE("dirty_ranges: at first nothing, then the span of all changes, then nothing") {
     dirty_ranges<256, 3> ranges;
+    for (std::size_t frame = 0; frame < 3; ++frame) {
+        ranges.clear(frame);
+    }
     for (std::size_t frame = 0; frame < 3; ++frame) {
         CHECK_FALSE(ranges.any(frame));
     }
@@ -41,6 +44,16 @@ TEST_CASE("dirty_ranges: at first nothing, then the span of all changes, then no
     ranges.mark(1, 0, 256);
     CHECK(ranges.rounded(1, 256).begin == 0);
     CHECK(ranges.rounded(1, 256).end == 256);
+    for (const std::size_t at : {std::size_t{0}, std::size_t{255}}) {
+        ranges.clear(1);
+        ranges.mark(1, at, 1);
+        CHECK(ranges.any(1));
+        CHECK(ranges.rounded(1, 1).begin == at);
+        CHECK(ranges.rounded(1, 1).end == at + 1);
+    }
+    ranges.keep(2, 255, 255);
+    CHECK(ranges.first_kept(2) == 255);
+    CHECK(ranges.second_kept(2) == 255);
 }
 
 TEST_CASE("dirty_ranges: rounded outwards, to the smallest multiples that cover, at random") {

@@ -25,13 +25,14 @@ struct pager : vmem::detail::pager<vmem::counted<vmem::ram_storage<1024>>, unsig
     [[nodiscard]] auto counts() { return storage().counts(); }
 };
 
+static_assert(alignof(pager) == alignof(std::max_align_t));
+
 TEST_CASE("pager: a page is read when it comes, and not again while it stays") {
     pager p;
     REQUIRE(p.start(1024));
-    const auto first = p.resident(70, true);
+    const auto first = p.resident(70, 0);
     REQUIRE(first);
-    CHECK(first->offset == 6);
-    CHECK(p.resident(100, true)->frame == first->frame);
+    CHECK(*p.resident(100, 0) == *first);
     CHECK(p.counts().reads == 1);
     CHECK(p.counts().bytes_read == 64);
     CHECK(p.statistics().accesses == 2);
@@ -41,14 +42,14 @@ TEST_CASE("pager: a page is read when it comes, and not again while it stays") {
 TEST_CASE("pager: the page that leaves is written if it has changed, and only what has changed") {
     pager p;
     REQUIRE(p.start(1024));
-    const auto changed = p.resident(64 + 5, true);
+    const auto changed = p.resident(64 + 5, 0);
     REQUIRE(changed);
-    p.mark_dirty(*changed, 3);
-    REQUIRE(p.resident(128, true));
-    REQUIRE(p.resident(192, true)); // the first one leaves
+    p.mark_dirty({.frame = *changed, .offset = 5}, 3);
+    REQUIRE(p.resident(128, 0));
+    REQUIRE(p.resident(192, 0)); // the first one leaves
     CHECK(p.counts().writes == 1);
     CHECK(p.counts().bytes_written == 3);
-    REQUIRE(p.resident(256, true)); // the second one has not changed
+    REQUIRE(p.resident(256, 0)); // the second one has not changed
     CHECK(p.counts().writes == 1);
     CHECK_FALSE(p.state_of(1).resident);
     CHECK(p.state_of(4).resident);
@@ -57,21 +58,23 @@ TEST_CASE("pager: the page that leaves is written if it has changed, and only wh
 TEST_CASE("pager: a page that will be overwritten is not read") {
     pager p;
     REQUIRE(p.start(1024));
-    REQUIRE(p.resident(64, false));
+    REQUIRE(p.resident(64, 64));
     CHECK(p.counts().reads == 0);
     CHECK(p.statistics().page_ins == 0);
+    REQUIRE(p.resident(128, 63));
+    CHECK(p.counts().reads == 1);
 }
 
 TEST_CASE("pager: all frames pinned is an error, and pinned pages stay") {
     pager p;
     REQUIRE(p.start(1024));
-    p.add_pin(p.resident(64, true)->frame);
-    p.add_pin(p.resident(128, true)->frame);
-    CHECK(p.resident(192, true).error() == errc::no_free_frame);
+    p.add_pin(*p.resident(64, 0));
+    p.add_pin(*p.resident(128, 0));
+    CHECK(p.resident(192, 0).error() == errc::no_free_frame);
     CHECK(p.start(1024).error() == errc::no_free_frame);
     CHECK(p.unpinned_frames() == 0);
-    p.unpin(p.resident(64, true)->frame);
-    REQUIRE(p.resident(192, true));
+    p.unpin(*p.resident(64, 0));
+    REQUIRE(p.resident(192, 0));
     CHECK(p.state_of(2).pinned);
     CHECK_FALSE(p.state_of(1).resident);
 }
@@ -80,7 +83,7 @@ TEST_CASE("pager: start and stop drop what is in RAM") {
     pager p;
     CHECK(p.start(64).error() == errc::wrong_size);
     REQUIRE(p.start(1024));
-    p.mark_dirty(*p.resident(64, true), 1);
+    p.mark_dirty({.frame = *p.resident(64, 0), .offset = 0}, 1);
     REQUIRE(p.start(512));
     CHECK(p.size() == 512);
     CHECK_FALSE(p.state_of(1).resident);

@@ -18,12 +18,21 @@ namespace {
 using vmem::errc;
 using vmem::root_entry;
 using vmem::superblock;
-using vmem::detail::read_copies;
+using vmem::detail::superblock_copies;
 using vmem::detail::wipe_copies;
 using vmem::test::error_of;
 
 using disk = vmem::ram_storage<1024>;
 using roots = std::array<root_entry, 1>;
+
+/// Reads both copies.
+template <class Storage>
+[[nodiscard]] vmem::result<superblock_copies> copies_of(Storage& storage, std::size_t second,
+                                                        roots& entries) {
+    superblock_copies found;
+    const auto read = vmem::detail::read_copies(storage, second, entries, found);
+    return read ? vmem::result<superblock_copies>(found) : vmem::failure(read.error());
+}
 
 void put(disk& medium, std::size_t at, std::uint64_t sequence, const roots& entries) {
     superblock block;
@@ -38,27 +47,28 @@ TEST_CASE("superblock_copies: the newest whole one counts") {
     roots entries{};
     put(medium, 0, 4, entries);
     put(medium, 512, 5, entries);
-    auto found = read_copies(medium, 512, entries);
+    auto found = copies_of(medium, 512, entries);
     REQUIRE(found);
-    CHECK((found->valid[0] && found->valid[1] && found->newest() == 1));
+    CHECK((found->valid[0] && found->valid[1] && &found->newest() == &found->copies[1]));
     put(medium, 0, 6, entries);
-    found = read_copies(medium, 512, entries);
-    CHECK(found->newest() == 0);
+    found = copies_of(medium, 512, entries);
+    CHECK(&found->newest() == found->copies.data());
     medium.data()[100] ^= std::byte{1};
-    found = read_copies(medium, 512, entries);
-    CHECK((!found->valid[0] && found->newest() == 1));
+    found = copies_of(medium, 512, entries);
+    CHECK((!found->valid[0] && &found->newest() == &found->copies[1]));
     // The roots are a part of it.
     put(medium, 0, 6, entries);
     medium.data()[130] ^= std::byte{1};
-    found = read_copies(medium, 512, entries);
-    CHECK((!found->valid[0] && found->newest() == 1 && found->why == errc::corrupt));
+    found = copies_of(medium, 512, entries);
+    CHECK(
+        (!found->valid[0] && &found->newest() == &found->copies[1] && found->why == errc::corrupt));
 }
 
 TEST_CASE("superblock_copies: a copy in the place of the other is damage") {
     disk medium;
     roots entries{};
     put(medium, 0, 5, entries);
-    const auto found = read_copies(medium, 512, entries);
+    const auto found = copies_of(medium, 512, entries);
     REQUIRE(found);
     CHECK((!found->valid[0] && !found->valid[1] && found->why == errc::corrupt));
 }
@@ -66,12 +76,12 @@ TEST_CASE("superblock_copies: a copy in the place of the other is damage") {
 TEST_CASE("superblock_copies: says why there is none") {
     disk medium;
     roots entries{};
-    CHECK(read_copies(medium, 512, entries)->why == errc::not_formatted);
+    CHECK(copies_of(medium, 512, entries)->why == errc::not_formatted);
     // The second copy may be beyond the end of what there is.
-    CHECK(read_copies(medium, 2048, entries)->why == errc::not_formatted);
+    CHECK(copies_of(medium, 2048, entries)->why == errc::not_formatted);
     put(medium, 512, 5, entries);
     medium.data()[600] ^= std::byte{1};
-    CHECK(read_copies(medium, 512, entries)->why == errc::corrupt);
+    CHECK(copies_of(medium, 512, entries)->why == errc::corrupt);
 }
 
 TEST_CASE("superblock_copies: the older one is wiped first, whichever it is") {
@@ -86,11 +96,11 @@ TEST_CASE("superblock_copies: the older one is wiped first, whichever it is") {
         // Two reads and a write, then the sync fails.
         storage.fail(4);
         CHECK(error_of(wipe_copies(storage, 512)) == message(errc::sync_failed));
-        const auto found = read_copies(storage, 512, entries);
+        const auto found = copies_of(storage, 512, entries);
         CHECK(found->valid[newest % 2]);
         CHECK_FALSE(found->valid[(newest + 1) % 2]);
         CHECK(wipe_copies(storage, 512));
-        CHECK(read_copies(storage, 512, entries)->why == errc::not_formatted);
+        CHECK(copies_of(storage, 512, entries)->why == errc::not_formatted);
     }
     // What is not valid is the older one, whatever its number says.
     disk medium;
@@ -100,7 +110,7 @@ TEST_CASE("superblock_copies: the older one is wiped first, whichever it is") {
     flaky storage{medium};
     storage.fail(4);
     CHECK(error_of(wipe_copies(storage, 512)) == message(errc::sync_failed));
-    CHECK(read_copies(storage, 512, entries)->valid[0]);
+    CHECK(copies_of(storage, 512, entries)->valid[0]);
 }
 
 TEST_CASE("superblock_copies: a storage that fails is not one that is damaged") {
@@ -112,7 +122,7 @@ TEST_CASE("superblock_copies: a storage that fails is not one that is damaged") 
     for (std::uint64_t n = 1; n <= 4; ++n) {
         flaky storage{medium};
         storage.fail(n);
-        CHECK(error_of(read_copies(storage, 512, entries)) == message(errc::read_failed));
+        CHECK(error_of(copies_of(storage, 512, entries)) == message(errc::read_failed));
     }
 }
 

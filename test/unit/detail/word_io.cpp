@@ -31,6 +31,31 @@ TEST_CASE_TEMPLATE("word_io: a word that was put is got", Word, std::uint32_t, s
     CHECK(words.counts().bytes_read == 2 * sizeof(Word));
 }
 
+TEST_CASE_TEMPLATE("word_io: several words are one access", Word, std::uint32_t, std::uint64_t) {
+    medium words;
+    io_of<Word> io(words);
+    io.words = {7, 8, 9};
+    io.write(8, 3);
+    CHECK(io.get(8 + sizeof(Word)) == 8);
+    CHECK(io.get(8 + 2 * sizeof(Word)) == 9);
+    words.reset_counts();
+    CHECK(io.read(8, 2) == 7);
+    CHECK(io.words[1] == 8);
+    CHECK(words.counts().reads == 1);
+    CHECK(words.counts().bytes_read == 2 * sizeof(Word));
+}
+
+TEST_CASE("word_io: a word is swapped if it is the one that was expected") {
+    medium words;
+    io_of<std::uint32_t> io(words);
+    io.put(8, 5);
+    io.swap(8, 5, 6);
+    CHECK(io.get(8) == 6);
+    io.swap(8, 5, 7);
+    CHECK(outcome(io.outcome()) == message(errc::corrupt));
+    CHECK(io_of<std::uint32_t>(words).get(8) == 6);
+}
+
 TEST_CASE("word_io: after the first failure reads give 0 and nothing is transferred") {
     medium words;
     io_of<std::uint32_t>(words).put(0, 7);
@@ -44,6 +69,9 @@ TEST_CASE("word_io: after the first failure reads give 0 and nothing is transfer
         words.reset_counts();
         CHECK(io.get(0) == 0);
         io.put(0, 8);
+        io.swap(0, 7, 8);
+        CHECK(io.read(0, 2) == 0);
+        io.sync();
         CHECK_FALSE(io.ok());
         CHECK(outcome(io.outcome()) == message(errc::read_failed));
         CHECK(words.counts() == vmem::storage_counts{});

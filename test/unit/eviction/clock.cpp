@@ -17,8 +17,8 @@ using namespace vmem::test;
 constexpr auto any = [](std::size_t) { return true; };
 constexpr auto none = [](std::size_t) { return false; };
 
-static_assert(sizeof(vmem::clock<8>) == 8 + 1 + 1);
-static_assert(sizeof(vmem::clock<256>) == 256 + 256 / 8 + 1);
+static_assert(sizeof(vmem::clock<8>) == 8 + 1);
+static_assert(sizeof(vmem::clock<256>) == 256 + 1);
 static_assert(all_zero_when_empty<vmem::clock<8>>());
 
 TEST_CASE("clock: contract") {

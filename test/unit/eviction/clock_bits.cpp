@@ -30,7 +30,7 @@ using three_bits = vmem::clock_bits<3>::policy<Slots>;
 static_assert(sizeof(two_bits<8>) == 8 + 1 + 1);
 static_assert(sizeof(two_bits<64>) == 64 + 8 + 1);
 static_assert(sizeof(two_bits<256>) == 256 + 256 / 8 + 1);
-static_assert(sizeof(vmem::clock_bits<4>::policy<8>) == sizeof(vmem::clock<8>));
+static_assert(sizeof(vmem::clock_bits<4>::policy<8>) == sizeof(two_bits<8>));
 static_assert(all_zero_when_empty<two_bits<8>>());
 
 TEST_CASE("clock_bits: contract") {

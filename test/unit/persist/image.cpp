@@ -29,6 +29,11 @@ using bytes = std::vector<std::byte>;
 bytes image_of(const image_header& header, const table& t, const arena& a) {
     bytes all;
     image_pieces pieces(header, t, a);
+    for (std::size_t slot = 0; slot < table::none; ++slot) {
+        if (t.holds(slot)) {
+            pieces.add(slot);
+        }
+    }
     for (auto piece = pieces(); !piece.empty(); piece = pieces()) {
         all.insert(all.end(), piece.begin(), piece.end());
     }
@@ -39,7 +44,7 @@ bytes image_of(const image_header& header, const table& t, const arena& a) {
 struct image_on_storage {
     image_on_storage() {
         for (std::uint32_t n = 1; n <= 3; ++n) {
-            objects.insert(n * 100, 32, memory.allocate(32));
+            objects.insert(n * 100, 32, *memory.allocate(32));
         }
         objects[1].dirty = 0xFFFF;
         objects[2].dirty = 0b101;

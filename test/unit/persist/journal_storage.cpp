@@ -49,7 +49,8 @@ struct subject {
         storage.begin_format().value();
         committed.resize(storage.size());
         storage.write(0, committed).value();
-        storage.end_format(description(), roots).value();
+        vmem::superblock head = description();
+        storage.end_format(head, roots).value();
         current = committed;
     }
     static vmem::superblock description() {
@@ -75,12 +76,13 @@ struct subject {
     template <std::size_t Entries>
     vmem::result<void> commit(std::mt19937_64& random, std::size_t writes, std::size_t unit) {
         commit_buffer<Entries> buffer;
-        auto list = buffer.list();
+        vmem::superblock head = description();
+        auto list = buffer.list(head, roots);
         storage.begin_commit(list);
         for (; writes != 0; --writes) {
             write(random() % 150 * unit, (1 + random() % 3) * unit, random);
         }
-        const auto done = storage.end_commit(description(), roots, false);
+        const auto done = storage.end_commit(false);
         pinned.clear();
         return done;
     }
@@ -167,17 +169,16 @@ TEST_CASE("journal_storage: what is too much is over_journal until a rollback") 
     CHECK(s.storage.failed() == errc::over_journal);
     std::mt19937_64 random(1);
     commit_buffer<4> buffer;
-    auto list = buffer.list();
+    vmem::superblock head = s.description();
+    auto list = buffer.list(head, s.roots);
     s.storage.begin_commit(list);
-    CHECK(error_of(s.storage.end_commit(s.description(), s.roots, true)) ==
-          message(errc::over_journal));
+    CHECK(error_of(s.storage.end_commit(true)) == message(errc::over_journal));
     REQUIRE(s.storage.rollback(s.roots));
     CHECK(s.holds(s.committed));
     // The same at the commit.
     s.storage.begin_commit(list);
     REQUIRE(s.storage.write(0, much));
-    CHECK(error_of(s.storage.end_commit(s.description(), s.roots, false)) ==
-          message(errc::over_journal));
+    CHECK(error_of(s.storage.end_commit(false)) == message(errc::over_journal));
     REQUIRE(s.storage.rollback(s.roots));
     CHECK(s.holds(s.committed));
     REQUIRE(s.commit<4>(random, 3, 1));

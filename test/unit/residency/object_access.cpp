@@ -25,7 +25,7 @@ TEST_CASE("object_access: a known slot is checked before it is believed") {
     auto p = on.heap->make_unique<int>(4).value();
     const auto at = p.address().to_address();
     const std::size_t slot =
-        objects.pin_object(at, 4, {.offset = 0, .size = 4}, vmem::access::read)->slot;
+        *objects.pin_object(at, 4, {.offset = 0, .size = 4}, vmem::access::read);
     objects.unpin(slot);
     CHECK(objects.pin_known(slot, at) != nullptr);
     objects.unpin(slot);

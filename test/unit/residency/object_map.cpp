@@ -36,11 +36,11 @@ struct addressed {
     }
     void insert(Address at, std::size_t slot) {
         addresses[slot] = at;
-        map.insert(at, slot);
+        map.insert(at, slot, address_of());
         model[at] = slot;
     }
     void erase(Address at) {
-        map.erase(model[at], address_of());
+        map.erase(at, address_of());
         model.erase(at);
     }
 };
