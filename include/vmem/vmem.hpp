@@ -54,6 +54,7 @@
 #include <vmem/eviction/two_queue.hpp>
 #include <vmem/fwd.hpp>
 #include <vmem/heap.hpp>
+#include <vmem/persist/content_sum.hpp>
 #include <vmem/persist/crc32c.hpp>
 #include <vmem/persist/critical_section.hpp>
 #include <vmem/persist/image.hpp>

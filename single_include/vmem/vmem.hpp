@@ -12123,6 +12123,60 @@ static_assert(storage<headed_storage<storage_archetype, 128>>);
 } // namespace vmem::detail
 
 // ========================================================================================
+// vmem/persist/content_sum.hpp
+#define VMEM_PERSIST_CONTENT_SUM_HPP
+
+namespace vmem {
+
+/// How to compute a `content_sum` in the least code: the upper half of each byte first.
+struct content_sum_nibbles {
+    /// The remainder (the sum's complement) after `bytes`. O(n).
+    [[nodiscard]] static constexpr std::uint32_t update(std::uint32_t remainder,
+                                                        std::span<const std::byte> bytes) noexcept {
+        const auto& table = detail::crc32c_tables<1, 4>[0];
+        for (const std::byte value : bytes) {
+            remainder ^= std::to_integer<std::uint32_t>(value) * 0x101 >> 4 & 0xFF;
+            remainder = (remainder >> 4) ^ table[remainder & 15];
+            remainder = (remainder >> 4) ^ table[remainder & 15];
+        }
+        return remainder;
+    }
+};
+
+/// How to compute a `content_sum` with the fastest CRC-32C there is, of bytes turned on the stack.
+struct content_sum_blocks {
+    /// The remainder after `bytes`. O(n).
+    [[nodiscard]] static constexpr std::uint32_t update(std::uint32_t remainder,
+                                                        std::span<const std::byte> bytes) noexcept {
+        std::array<std::byte, 256> turned{};
+        while (!bytes.empty()) {
+            const auto part = bytes.first(detail::lesser(bytes.size(), turned.size()));
+            for (std::size_t n = 0; n < part.size(); ++n) {
+                turned[n] = part[n] << 4 | part[n] >> 4;
+            }
+            remainder = crc32c_automatic::update(remainder, std::span(turned).first(part.size()));
+            bytes = bytes.subspan(part.size());
+        }
+        return remainder;
+    }
+};
+
+/// Tells contents apart that are somebody else's: CRC-32C of `bytes` with the halves of each
+/// swapped, continued from `sum` of what came before.
+///
+/// Why not of the bytes as they are: a record that ends with its own CRC-32C, as records often do,
+/// leaves the same remainder whatever it says. So one could be taken for another, older one at the
+/// same place, and a log that is not there for one that is.
+template <
+    class Method = std::conditional_t<sizeof(void*) >= 8, content_sum_blocks, content_sum_nibbles>>
+[[nodiscard]] constexpr std::uint32_t content_sum(std::span<const std::byte> bytes,
+                                                  std::uint32_t sum = 0) noexcept {
+    return crc32c<Method>(bytes, sum);
+}
+
+} // namespace vmem
+
+// ========================================================================================
 // vmem/detail/unit_io.hpp
 #define VMEM_DETAIL_UNIT_IO_HPP
 
@@ -12176,9 +12230,9 @@ template <class Storage>
     return {};
 }
 
-/// Reads bytes, at most `Most` at a time, and adds them to the CRC-32C `*crc`; if that is null,
-/// writes them to another place, `to`. Precondition: both places and the count are multiples of the
-/// storage's units. Errors: the storage's.
+/// Reads bytes, at most `Most` at a time, and adds them to the `content_sum` `*crc`; if that is
+/// null, writes them to another place, `to`. Precondition: both places and the count are multiples
+/// of the storage's units. Errors: the storage's.
 template <std::size_t Most, class Storage>
 [[nodiscard]] result<void> sum_or_copy(Storage& storage, address from, address count, address to,
                                        std::uint32_t* crc) {
@@ -12187,7 +12241,7 @@ template <std::size_t Most, class Storage>
         const auto part = std::span(buffer).first(lesser(Most, count));
         auto done = storage.read(from, part);
         if (crc != nullptr) {
-            *crc = crc32c(part, *crc);
+            *crc = content_sum(part, *crc);
         } else if (done) {
             done = storage.write(to, part);
         }
@@ -12959,7 +13013,7 @@ protected:
                 return result<void>(failure(errc::corrupt));
             }
             if (crc != nullptr) {
-                *crc = crc32c(std::as_bytes(std::span(&entry, 1)), *crc);
+                *crc = content_sum(std::as_bytes(std::span(&entry, 1)), *crc);
             }
             return sum_or_copy<block_bytes>(inner_, slot_at(sequence, entry.slot), block_bytes,
                                             data_at + address{entry.block} * block_bytes, crc);
@@ -13260,7 +13314,7 @@ protected:
         }
         pieces record(list);
         for (auto piece = record(); !piece.empty(); piece = record()) {
-            list.log_crc = crc32c(piece, list.log_crc);
+            list.log_crc = content_sum(piece, list.log_crc);
         }
         record.rewind(with_head);
         if (with_head) {
@@ -15624,7 +15678,7 @@ public:
     /// The next piece; empty at the end.
     [[nodiscard]] std::span<const std::byte> operator()() noexcept {
         const std::span<const std::byte> piece = next();
-        crc_ = crc32c(piece, crc_);
+        crc_ = content_sum(piece, crc_);
         return piece;
     }
 
@@ -15724,13 +15778,13 @@ template <storage Storage>
                              header.size < sizeof(header) + sizeof(crc))) {
         return nothing;
     }
-    std::uint32_t found = crc32c(std::as_bytes(std::span(&header, 1)));
+    std::uint32_t found = content_sum(std::as_bytes(std::span(&header, 1)));
     std::array<std::byte, 256> buffer;
     for (auto left = static_cast<address>(header.size) - sizeof(header) - sizeof(crc);
          left != 0 && reader.outcome();) {
         const auto part = std::span(buffer).first(detail::lesser(buffer.size(), left));
         reader.read(part);
-        found = crc32c(part, found);
+        found = content_sum(part, found);
         left -= part.size();
     }
     reader.read(std::as_writable_bytes(std::span(&crc, 1)));
@@ -17398,13 +17452,12 @@ public:
 
     /// Saves every change and syncs the storage. All objects are tried; the first error is
     /// returned, and what could not be written stays unsaved, as does what is pinned for writing.
+    /// The image in force is not needed any more then.
     [[nodiscard]] result<void> sync() noexcept {
-        if (ram_.imaged) {
-            return retire();
-        }
-        const auto saved = save_all();
+        auto saved = save_all();
         const auto synced = storage_.sync();
-        return saved ? synced : saved;
+        saved = saved ? synced : saved;
+        return saved && ram_.imaged ? write_image(false) : saved;
     }
 
     /// Writes everything unsaved, in one write if the storage gathers, and syncs it; changes
@@ -17427,7 +17480,7 @@ public:
         if (const auto found = read_image(true); !found) {
             return found;
         }
-        const auto applied = ram_.imaged ? retire() : result<void>();
+        const auto applied = ram_.imaged ? sync() : result<void>();
         const Address freed = ram_.freed;
         reset();
         ram_.freed = freed;
@@ -17452,7 +17505,7 @@ protected:
     /// Writes to where objects and the allocator's state are at home.
     [[nodiscard]] result<void> write_home(address at, std::span<const std::byte> in) noexcept {
         if (ram_.imaged) [[unlikely]] {
-            if (const auto retired = retire(); !retired) {
+            if (const auto retired = sync(); !retired) {
                 return retired;
             }
         }
@@ -17460,7 +17513,7 @@ protected:
     }
     /// Saves one object. If that fails all of it stays unsaved, as does what is pinned for writing.
     [[nodiscard]] result<void> save(std::size_t slot) noexcept {
-        return ram_.imaged ? retire() : save_now(slot);
+        return ram_.imaged ? sync() : save_now(slot);
     }
 
 private:
@@ -17470,17 +17523,6 @@ private:
     [[nodiscard]] static constexpr address image_at(std::uint64_t sequence) noexcept {
         return sizeof(superblock) +
                static_cast<address>(sequence % 2) * ((reserved - sizeof(superblock)) / 2);
-    }
-
-    /// Brings everything home, so that the image in force is not needed any more.
-    [[nodiscard]] result<void> retire() noexcept {
-        if (const auto saved = save_all(); !saved) {
-            return saved;
-        }
-        if (const auto synced = storage_.sync(); !synced) {
-            return synced;
-        }
-        return write_image(false);
     }
 
     /// The header of an empty image.
@@ -19861,7 +19903,7 @@ private:
     /// Precondition: `at` is that of the block's first byte.
     [[nodiscard]] static trailer seal(address at, std::span<const std::byte> block) noexcept {
         const std::uint64_t seed = at;
-        const std::uint32_t crc = crc32c(block, crc32c(std::as_bytes(std::span(&seed, 1))));
+        const std::uint32_t crc = content_sum(block, content_sum(std::as_bytes(std::span(&seed, 1))));
         trailer made{};
         std::memcpy(made.data(), &crc, sizeof(crc));
         return made;

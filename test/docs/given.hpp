@@ -128,6 +128,9 @@ extern vmem::vptr<int, memory> a, b, c;
 // page persist/crc32c.md
 extern std::array<int, 4> header, payload;
 
+// page persist/content_sum.md
+extern std::array<int, 4> header, payload;
+
 // page persist/journal.md
 struct counter {
     int hits;

@@ -75,7 +75,7 @@ void seal(std::span<std::byte> image, std::size_t at) {
         head.roots_crc = vmem::crc32c(behind.first(roots));
         if (head.log_bytes <= behind.size() - roots) {
             head.log_crc =
-                vmem::crc32c(behind.subspan(roots, static_cast<std::size_t>(head.log_bytes)));
+                vmem::content_sum(behind.subspan(roots, static_cast<std::size_t>(head.log_bytes)));
         }
     }
     const auto bytes = std::as_bytes(std::span(&head, 1));

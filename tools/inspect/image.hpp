@@ -3,7 +3,7 @@
 #define VMEM_TOOLS_INSPECT_IMAGE_HPP
 
 #include <vmem/config.hpp>
-#include <vmem/persist/crc32c.hpp>
+#include <vmem/persist/content_sum.hpp>
 #include <vmem/result.hpp>
 #include <vmem/storage/concept.hpp>
 #include <vmem/storage/file_storage.hpp>
@@ -107,8 +107,8 @@ private:
             std::byte* const data = mapped_.data() + n * stride;
             std::uint32_t stored = 0;
             std::memcpy(&stored, data + block, sizeof(stored));
-            const std::uint32_t seed = crc32c(std::as_bytes(std::span(&at, 1)));
-            if (crc32c(std::span<const std::byte>(data, block), seed) != stored) {
+            const std::uint32_t seed = content_sum(std::as_bytes(std::span(&at, 1)));
+            if (content_sum(std::span<const std::byte>(data, block), seed) != stored) {
                 corrupt_.push_back(at);
             }
             std::memmove(mapped_.data() + at, data, block);

@@ -8,7 +8,7 @@
 #include <vmem/config.hpp>
 #include <vmem/detail/journal_directory.hpp>
 #include <vmem/detail/journal_record.hpp>
-#include <vmem/persist/crc32c.hpp>
+#include <vmem/persist/content_sum.hpp>
 #include <vmem/persist/superblock.hpp>
 
 #include <algorithm>
@@ -127,7 +127,7 @@ private:
         }
         const auto log =
             bytes_.subspan(base + lies.head_bytes, static_cast<std::size_t>(commit.log_bytes));
-        if (crc32c(log) != commit.log_crc || !is_sound(commit, lies)) {
+        if (content_sum(log) != commit.log_crc || !is_sound(commit, lies)) {
             return false;
         }
         std::uint32_t crc = 0;
@@ -137,8 +137,8 @@ private:
             fits = fits && entry.slot < lies.slots;
             ++count;
             if (fits) {
-                crc = crc32c(std::as_bytes(std::span(&entry, 1)), crc);
-                crc = crc32c(
+                crc = content_sum(std::as_bytes(std::span(&entry, 1)), crc);
+                crc = content_sum(
                     bytes_.subspan(base + lies.slots_end - (address{entry.slot} + 1) * head_.block,
                                    head_.block),
                     crc);

@@ -6,7 +6,7 @@
 #include <vmem/detail/journal_record.hpp>
 #include <vmem/detail/journal_spills.hpp>
 #include <vmem/detail/unit_io.hpp>
-#include <vmem/persist/crc32c.hpp>
+#include <vmem/persist/content_sum.hpp>
 #include <vmem/persist/superblock.hpp>
 #include <vmem/result.hpp>
 
@@ -97,7 +97,7 @@ protected:
         }
         pieces record(list);
         for (auto piece = record(); !piece.empty(); piece = record()) {
-            list.log_crc = crc32c(piece, list.log_crc);
+            list.log_crc = content_sum(piece, list.log_crc);
         }
         record.rewind(with_head);
         if (with_head) {

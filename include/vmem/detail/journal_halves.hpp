@@ -130,7 +130,7 @@ protected:
                 return result<void>(failure(errc::corrupt));
             }
             if (crc != nullptr) {
-                *crc = crc32c(std::as_bytes(std::span(&entry, 1)), *crc);
+                *crc = content_sum(std::as_bytes(std::span(&entry, 1)), *crc);
             }
             return sum_or_copy<block_bytes>(inner_, slot_at(sequence, entry.slot), block_bytes,
                                             data_at + address{entry.block} * block_bytes, crc);

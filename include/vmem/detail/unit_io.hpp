@@ -3,7 +3,7 @@
 #define VMEM_DETAIL_UNIT_IO_HPP
 
 #include <vmem/config.hpp>
-#include <vmem/persist/crc32c.hpp>
+#include <vmem/persist/content_sum.hpp>
 #include <vmem/result.hpp>
 #include <vmem/storage/concept.hpp>
 #include <vmem/storage/gathering.hpp>
@@ -64,9 +64,9 @@ template <class Storage>
     return {};
 }
 
-/// Reads bytes, at most `Most` at a time, and adds them to the CRC-32C `*crc`; if that is null,
-/// writes them to another place, `to`. Precondition: both places and the count are multiples of the
-/// storage's units. Errors: the storage's.
+/// Reads bytes, at most `Most` at a time, and adds them to the `content_sum` `*crc`; if that is
+/// null, writes them to another place, `to`. Precondition: both places and the count are multiples
+/// of the storage's units. Errors: the storage's.
 template <std::size_t Most, class Storage>
 [[nodiscard]] result<void> sum_or_copy(Storage& storage, address from, address count, address to,
                                        std::uint32_t* crc) {
@@ -75,7 +75,7 @@ template <std::size_t Most, class Storage>
         const auto part = std::span(buffer).first(lesser(Most, count));
         auto done = storage.read(from, part);
         if (crc != nullptr) {
-            *crc = crc32c(part, *crc);
+            *crc = content_sum(part, *crc);
         } else if (done) {
             done = storage.write(to, part);
         }

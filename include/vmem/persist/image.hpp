@@ -3,7 +3,7 @@
 #define VMEM_PERSIST_IMAGE_HPP
 
 #include <vmem/config.hpp>
-#include <vmem/persist/crc32c.hpp>
+#include <vmem/persist/content_sum.hpp>
 #include <vmem/persist/superblock.hpp>
 #include <vmem/result.hpp>
 #include <vmem/storage/concept.hpp>
@@ -62,7 +62,7 @@ public:
     /// The next piece; empty at the end.
     [[nodiscard]] std::span<const std::byte> operator()() noexcept {
         const std::span<const std::byte> piece = next();
-        crc_ = crc32c(piece, crc_);
+        crc_ = content_sum(piece, crc_);
         return piece;
     }
 
@@ -162,13 +162,13 @@ template <storage Storage>
                              header.size < sizeof(header) + sizeof(crc))) {
         return nothing;
     }
-    std::uint32_t found = crc32c(std::as_bytes(std::span(&header, 1)));
+    std::uint32_t found = content_sum(std::as_bytes(std::span(&header, 1)));
     std::array<std::byte, 256> buffer;
     for (auto left = static_cast<address>(header.size) - sizeof(header) - sizeof(crc);
          left != 0 && reader.outcome();) {
         const auto part = std::span(buffer).first(detail::lesser(buffer.size(), left));
         reader.read(part);
-        found = crc32c(part, found);
+        found = content_sum(part, found);
         left -= part.size();
     }
     reader.read(std::as_writable_bytes(std::span(&crc, 1)));

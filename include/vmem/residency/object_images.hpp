@@ -49,13 +49,12 @@ public:
 
     /// Saves every change and syncs the storage. All objects are tried; the first error is
     /// returned, and what could not be written stays unsaved, as does what is pinned for writing.
+    /// The image in force is not needed any more then.
     [[nodiscard]] result<void> sync() noexcept {
-        if (ram_.imaged) {
-            return retire();
-        }
-        const auto saved = save_all();
+        auto saved = save_all();
         const auto synced = storage_.sync();
-        return saved ? synced : saved;
+        saved = saved ? synced : saved;
+        return saved && ram_.imaged ? write_image(false) : saved;
     }
 
     /// Writes everything unsaved, in one write if the storage gathers, and syncs it; changes
@@ -78,7 +77,7 @@ public:
         if (const auto found = read_image(true); !found) {
             return found;
         }
-        const auto applied = ram_.imaged ? retire() : result<void>();
+        const auto applied = ram_.imaged ? sync() : result<void>();
         const Address freed = ram_.freed;
         reset();
         ram_.freed = freed;
@@ -103,7 +102,7 @@ protected:
     /// Writes to where objects and the allocator's state are at home.
     [[nodiscard]] result<void> write_home(address at, std::span<const std::byte> in) noexcept {
         if (ram_.imaged) [[unlikely]] {
-            if (const auto retired = retire(); !retired) {
+            if (const auto retired = sync(); !retired) {
                 return retired;
             }
         }
@@ -111,7 +110,7 @@ protected:
     }
     /// Saves one object. If that fails all of it stays unsaved, as does what is pinned for writing.
     [[nodiscard]] result<void> save(std::size_t slot) noexcept {
-        return ram_.imaged ? retire() : save_now(slot);
+        return ram_.imaged ? sync() : save_now(slot);
     }
 
 private:
@@ -121,17 +120,6 @@ private:
     [[nodiscard]] static constexpr address image_at(std::uint64_t sequence) noexcept {
         return sizeof(superblock) +
                static_cast<address>(sequence % 2) * ((reserved - sizeof(superblock)) / 2);
-    }
-
-    /// Brings everything home, so that the image in force is not needed any more.
-    [[nodiscard]] result<void> retire() noexcept {
-        if (const auto saved = save_all(); !saved) {
-            return saved;
-        }
-        if (const auto synced = storage_.sync(); !synced) {
-            return synced;
-        }
-        return write_image(false);
     }
 
     /// The header of an empty image.

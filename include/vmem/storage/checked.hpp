@@ -4,7 +4,7 @@
 
 #include <vmem/config.hpp>
 #include <vmem/detail/adapted_storage.hpp>
-#include <vmem/persist/crc32c.hpp>
+#include <vmem/persist/content_sum.hpp>
 #include <vmem/result.hpp>
 #include <vmem/storage/concept.hpp>
 #include <vmem/storage/gathering.hpp>
@@ -208,7 +208,7 @@ private:
     /// Precondition: `at` is that of the block's first byte.
     [[nodiscard]] static trailer seal(address at, std::span<const std::byte> block) noexcept {
         const std::uint64_t seed = at;
-        const std::uint32_t crc = crc32c(block, crc32c(std::as_bytes(std::span(&seed, 1))));
+        const std::uint32_t crc = content_sum(block, content_sum(std::as_bytes(std::span(&seed, 1))));
         trailer made{};
         std::memcpy(made.data(), &crc, sizeof(crc));
         return made;

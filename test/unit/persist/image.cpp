@@ -2,7 +2,7 @@
 #include <vmem/persist/image.hpp>
 
 #include <vmem/allocator/tlsf_allocator.hpp>
-#include <vmem/persist/crc32c.hpp>
+#include <vmem/persist/content_sum.hpp>
 #include <vmem/residency/object_arena.hpp>
 #include <vmem/residency/object_table.hpp>
 #include <vmem/storage/ram_storage.hpp>
@@ -75,7 +75,7 @@ TEST_CASE("image: header, slots, unsaved bytes, CRC") {
     CHECK(data[35] == std::byte{2});
     std::uint32_t crc = 0;
     std::memcpy(&crc, data.data() + 36, sizeof(crc));
-    CHECK(crc == crc32c(std::span(on.image).first(on.image.size() - 4)));
+    CHECK(crc == content_sum(std::span(on.image).first(on.image.size() - 4)));
 }
 
 TEST_CASE("image: an empty one is a header and a CRC") {
