@@ -19903,7 +19903,8 @@ private:
     /// Precondition: `at` is that of the block's first byte.
     [[nodiscard]] static trailer seal(address at, std::span<const std::byte> block) noexcept {
         const std::uint64_t seed = at;
-        const std::uint32_t crc = content_sum(block, content_sum(std::as_bytes(std::span(&seed, 1))));
+        const std::uint32_t crc =
+            content_sum(block, content_sum(std::as_bytes(std::span(&seed, 1))));
         trailer made{};
         std::memcpy(made.data(), &crc, sizeof(crc));
         return made;

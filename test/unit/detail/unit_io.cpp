@@ -70,7 +70,8 @@ TEST_CASE_TEMPLATE("unit_io: copies, and sums up", Storage, bytewise, sectors) {
     }
     std::uint32_t crc = 17;
     REQUIRE(sum_or_copy<128>(storage, 64, 960, 0, &crc));
-    CHECK(crc == vmem::content_sum(std::span<const std::byte>(storage.medium().data() + 64, 960), 17));
+    CHECK(crc ==
+          vmem::content_sum(std::span<const std::byte>(storage.medium().data() + 64, 960), 17));
 }
 
 /// Pieces of the given sizes, of a run of bytes.
