@@ -113,7 +113,8 @@ struct on_persisted : detail::persisted_policy {
 
 /// What a power cut leaves, as the argument of `durability<>`: nothing that could be taken up. The
 /// storage is more memory and no more: `format` writes no superblock, there is no `open` and no
-/// `persist`. Smallest in code.
+/// `persist`. An image of another composition that was there is overwritten, but its superblock is
+/// not erased: that composition must `format`, not `open`. Smallest in code.
 struct scratch {};
 
 /// Whatever was written at that moment.

@@ -8282,7 +8282,8 @@ struct on_persisted : detail::persisted_policy {
 
 /// What a power cut leaves, as the argument of `durability<>`: nothing that could be taken up. The
 /// storage is more memory and no more: `format` writes no superblock, there is no `open` and no
-/// `persist`. Smallest in code.
+/// `persist`. An image of another composition that was there is overwritten, but its superblock is
+/// not erased: that composition must `format`, not `open`. Smallest in code.
 struct scratch {};
 
 /// Whatever was written at that moment.
@@ -13838,7 +13839,6 @@ namespace vmem::detail {
 template <class Heap, class Allocator, class Residency, std::size_t Roots, class Copies>
 class heap_image : protected Copies {
 protected:
-    /// Out of line: there are several callers, and none of them is in a hurry.
     [[nodiscard]] superblock description(address size) const noexcept {
         superblock block;
         block.page_size = static_cast<std::uint32_t>(Residency::reserved);

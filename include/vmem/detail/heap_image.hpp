@@ -18,7 +18,6 @@ namespace vmem::detail {
 template <class Heap, class Allocator, class Residency, std::size_t Roots, class Copies>
 class heap_image : protected Copies {
 protected:
-    /// Out of line: there are several callers, and none of them is in a hurry.
     [[nodiscard]] superblock description(address size) const noexcept {
         superblock block;
         block.page_size = static_cast<std::uint32_t>(Residency::reserved);
