@@ -236,7 +236,7 @@ private:
         auto synced = residency_.sync();
         if constexpr (parts::root_count != 0 && !parts::has_journal) {
             if (synced && roots_.changed()) {
-                synced = image::save_roots(this->description(size()), roots_.entries());
+                synced = image::save_roots(size(), roots_.entries());
                 roots_.set_changed(!synced);
             }
         }

@@ -103,7 +103,7 @@ enum class errc : std::uint_fast8_t {
     case errc::over_dirty_limit:
         return "change does not fit the dirty limit";
     case errc::over_journal:
-        return "transaction does not fit the journal";
+        return "transaction does not fit the journal, or with journaled_no_steal the frames";
     case errc::rolled_back:
         return "transaction was rolled back";
     case errc::pinned:

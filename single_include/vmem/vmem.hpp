@@ -503,7 +503,7 @@ enum class errc : std::uint_fast8_t {
     case errc::over_dirty_limit:
         return "change does not fit the dirty limit";
     case errc::over_journal:
-        return "transaction does not fit the journal";
+        return "transaction does not fit the journal, or with journaled_no_steal the frames";
     case errc::rolled_back:
         return "transaction was rolled back";
     case errc::pinned:
@@ -8308,6 +8308,8 @@ struct journaled {
 
 namespace detail {
 
+inline constexpr std::size_t no_filter = static_cast<std::size_t>(-1);
+
 template <class Mode>
 inline constexpr bool is_journaled = false;
 template <std::size_t JournalBytes, std::size_t BlockBytes, std::size_t FilterBits>
@@ -8315,7 +8317,16 @@ inline constexpr bool is_journaled<journaled<JournalBytes, BlockBytes, FilterBit
 
 } // namespace detail
 
-/// What a power cut leaves: `none` (default), `scratch`, `on_persist` or `journaled<JournalBytes>`.
+/// `journaled` without the blocks that leave RAM before their commit ("no-steal": Haerder and
+/// Reuter, Principles of Transaction-Oriented Database Recovery, 1983): what one transaction
+/// changes has to fit the page frames, and half of `JournalBytes`. An access that finds nothing but
+/// changed pages in all frames is over_journal, and so is everything until `rollback`. Smaller in
+/// code and RAM than `journaled`; each of them refuses the other's images. With `paged`.
+template <std::size_t JournalBytes>
+using journaled_no_steal = journaled<JournalBytes, 0, detail::no_filter>;
+
+/// What a power cut leaves: `none` (default), `scratch`, `on_persist`, `journaled<JournalBytes>`
+/// or `journaled_no_steal<JournalBytes>`.
 template <class Mode>
 struct durability : detail::durability_policy {
     static_assert(std::is_same_v<Mode, scratch> || std::is_same_v<Mode, none> ||
@@ -12124,179 +12135,6 @@ static_assert(storage<headed_storage<storage_archetype, 128>>);
 } // namespace vmem::detail
 
 // ========================================================================================
-// vmem/persist/content_sum.hpp
-#define VMEM_PERSIST_CONTENT_SUM_HPP
-
-namespace vmem {
-
-/// How to compute a `content_sum` in the least code: the upper half of each byte first.
-struct content_sum_nibbles {
-    /// The remainder (the sum's complement) after `bytes`. O(n).
-    [[nodiscard]] static constexpr std::uint32_t update(std::uint32_t remainder,
-                                                        std::span<const std::byte> bytes) noexcept {
-        const auto& table = detail::crc32c_tables<1, 4>[0];
-        for (const std::byte value : bytes) {
-            remainder ^= std::to_integer<std::uint32_t>(value) * 0x101 >> 4 & 0xFF;
-            remainder = (remainder >> 4) ^ table[remainder & 15];
-            remainder = (remainder >> 4) ^ table[remainder & 15];
-        }
-        return remainder;
-    }
-};
-
-/// How to compute a `content_sum` with the fastest CRC-32C there is, of bytes turned on the stack.
-struct content_sum_blocks {
-    /// The remainder after `bytes`. O(n).
-    [[nodiscard]] static constexpr std::uint32_t update(std::uint32_t remainder,
-                                                        std::span<const std::byte> bytes) noexcept {
-        std::array<std::byte, 256> turned{};
-        while (!bytes.empty()) {
-            const auto part = bytes.first(detail::lesser(bytes.size(), turned.size()));
-            for (std::size_t n = 0; n < part.size(); ++n) {
-                turned[n] = part[n] << 4 | part[n] >> 4;
-            }
-            remainder = crc32c_automatic::update(remainder, std::span(turned).first(part.size()));
-            bytes = bytes.subspan(part.size());
-        }
-        return remainder;
-    }
-};
-
-/// Tells contents apart that are somebody else's: CRC-32C of `bytes` with the halves of each
-/// swapped, continued from `sum` of what came before.
-///
-/// Why not of the bytes as they are: a record that ends with its own CRC-32C, as records often do,
-/// leaves the same remainder whatever it says. So one could be taken for another, older one at the
-/// same place, and a log that is not there for one that is.
-template <
-    class Method = std::conditional_t<sizeof(void*) >= 8, content_sum_blocks, content_sum_nibbles>>
-[[nodiscard]] constexpr std::uint32_t content_sum(std::span<const std::byte> bytes,
-                                                  std::uint32_t sum = 0) noexcept {
-    return crc32c<Method>(bytes, sum);
-}
-
-} // namespace vmem
-
-// ========================================================================================
-// vmem/detail/unit_io.hpp
-#define VMEM_DETAIL_UNIT_IO_HPP
-
-/// \file
-/// Accesses to a storage at any address, whatever its `read_size` and `write_size`, and of any
-/// size, through buffers on the stack.
-namespace vmem::detail {
-
-/// The larger of what a storage can read and write at least (bytes).
-template <class Storage>
-inline constexpr std::size_t access_unit =
-    storage_traits<Storage>::read_size < storage_traits<Storage>::write_size
-        ? storage_traits<Storage>::write_size
-        : storage_traits<Storage>::read_size;
-
-/// Reads any bytes, unit by unit: for few of them. Errors: the storage's.
-template <class Storage>
-[[nodiscard]] result<void> read_any(Storage& storage, address from, std::span<std::byte> out) {
-    constexpr std::size_t unit = storage_traits<Storage>::read_size;
-    if constexpr (unit == 1) {
-        return storage.read(from, out);
-    } else {
-        std::array<std::byte, unit> buffer;
-        while (!out.empty()) {
-            const auto offset = static_cast<std::size_t>(from % unit);
-            if (const auto done = storage.read(from - offset, buffer); !done) {
-                return done;
-            }
-            const std::size_t part = lesser(unit - offset, out.size());
-            std::memcpy(out.data(), buffer.data() + offset, part);
-            out = out.subspan(part);
-            from += part;
-        }
-        return {};
-    }
-}
-
-/// Writes zeros to whole units. Errors: the storage's.
-template <class Storage>
-[[nodiscard]] result<void> write_zeros(Storage& storage, address to, address count) {
-    constexpr std::size_t most = access_unit<Storage> < 256 ? 256 : access_unit<Storage>;
-    constexpr std::array<std::byte, most> zeros{};
-    while (count != 0) {
-        const auto part = std::span(zeros).first(lesser(most, count));
-        if (const auto done = storage.write(to, part); !done) {
-            return done;
-        }
-        to += part.size();
-        count -= part.size();
-    }
-    return {};
-}
-
-/// Reads bytes, at most `Most` at a time, and adds them to the `content_sum` `*crc`; if that is
-/// null, writes them to another place, `to`. Precondition: both places and the count are multiples
-/// of the storage's units. Errors: the storage's.
-template <std::size_t Most, class Storage>
-[[nodiscard]] result<void> sum_or_copy(Storage& storage, address from, address count, address to,
-                                       std::uint32_t* crc) {
-    std::array<std::byte, Most> buffer;
-    while (count != 0) {
-        const auto part = std::span(buffer).first(lesser(Most, count));
-        auto done = storage.read(from, part);
-        if (crc != nullptr) {
-            *crc = content_sum(part, *crc);
-        } else if (done) {
-            done = storage.write(to, part);
-        }
-        if (!done) {
-            return done;
-        }
-        from += part.size();
-        to += part.size();
-        count -= part.size();
-    }
-    return {};
-}
-
-/// Like `vmem::write_gathered`, for any `write_size`: where the storage does not gather, the whole
-/// units of pieces that are as long as the buffer are not copied to it. Precondition: `to` and
-/// `count` are multiples of `write_size`.
-template <class Storage, class Next>
-[[nodiscard]] result<void> write_pieces(Storage& storage, address to, address count, Next& next) {
-    if constexpr (gathering_storage<Storage>) {
-        return storage.write_gathered(to, count, next);
-    } else {
-        constexpr std::size_t unit = access_unit<Storage>;
-        constexpr std::size_t most = unit < 256 ? 256 : unit;
-        std::array<std::byte, most> buffer;
-        std::size_t filled = 0;
-        const auto put = [&](std::span<const std::byte> bytes) {
-            const auto done = bytes.empty() ? result<void>() : storage.write(to, bytes);
-            to += bytes.size();
-            return done;
-        };
-        for (auto piece = next(); !piece.empty(); piece = piece.empty() ? next() : piece) {
-            const bool direct = piece.size() >= most && filled % unit == 0;
-            if (direct || filled == most) {
-                auto done = put(std::span(buffer).first(filled));
-                filled = 0;
-                const std::size_t whole = direct ? align_down(piece.size(), unit) : 0;
-                done = done ? put(piece.first(whole)) : done;
-                if (!done) {
-                    return done;
-                }
-                piece = piece.subspan(whole);
-            }
-            const std::size_t part = lesser(piece.size(), most - filled);
-            std::memcpy(buffer.data() + filled, piece.data(), part);
-            piece = piece.subspan(part);
-            filled += part;
-        }
-        return put(std::span(buffer).first(filled));
-    }
-}
-
-} // namespace vmem::detail
-
-// ========================================================================================
 // vmem/persist/superblock.hpp
 #define VMEM_PERSIST_SUPERBLOCK_HPP
 
@@ -12594,6 +12432,179 @@ private:
 } // namespace vmem::detail
 
 // ========================================================================================
+// vmem/persist/content_sum.hpp
+#define VMEM_PERSIST_CONTENT_SUM_HPP
+
+namespace vmem {
+
+/// How to compute a `content_sum` in the least code: the upper half of each byte first.
+struct content_sum_nibbles {
+    /// The remainder (the sum's complement) after `bytes`. O(n).
+    [[nodiscard]] static constexpr std::uint32_t update(std::uint32_t remainder,
+                                                        std::span<const std::byte> bytes) noexcept {
+        const auto& table = detail::crc32c_tables<1, 4>[0];
+        for (const std::byte value : bytes) {
+            remainder ^= std::to_integer<std::uint32_t>(value) * 0x101 >> 4 & 0xFF;
+            remainder = (remainder >> 4) ^ table[remainder & 15];
+            remainder = (remainder >> 4) ^ table[remainder & 15];
+        }
+        return remainder;
+    }
+};
+
+/// How to compute a `content_sum` with the fastest CRC-32C there is, of bytes turned on the stack.
+struct content_sum_blocks {
+    /// The remainder after `bytes`. O(n).
+    [[nodiscard]] static constexpr std::uint32_t update(std::uint32_t remainder,
+                                                        std::span<const std::byte> bytes) noexcept {
+        std::array<std::byte, 256> turned{};
+        while (!bytes.empty()) {
+            const auto part = bytes.first(detail::lesser(bytes.size(), turned.size()));
+            for (std::size_t n = 0; n < part.size(); ++n) {
+                turned[n] = part[n] << 4 | part[n] >> 4;
+            }
+            remainder = crc32c_automatic::update(remainder, std::span(turned).first(part.size()));
+            bytes = bytes.subspan(part.size());
+        }
+        return remainder;
+    }
+};
+
+/// Tells contents apart that are somebody else's: CRC-32C of `bytes` with the halves of each
+/// swapped, continued from `sum` of what came before.
+///
+/// Why not of the bytes as they are: a record that ends with its own CRC-32C, as records often do,
+/// leaves the same remainder whatever it says. So one could be taken for another, older one at the
+/// same place, and a log that is not there for one that is.
+template <
+    class Method = std::conditional_t<sizeof(void*) >= 8, content_sum_blocks, content_sum_nibbles>>
+[[nodiscard]] constexpr std::uint32_t content_sum(std::span<const std::byte> bytes,
+                                                  std::uint32_t sum = 0) noexcept {
+    return crc32c<Method>(bytes, sum);
+}
+
+} // namespace vmem
+
+// ========================================================================================
+// vmem/detail/unit_io.hpp
+#define VMEM_DETAIL_UNIT_IO_HPP
+
+/// \file
+/// Accesses to a storage at any address, whatever its `read_size` and `write_size`, and of any
+/// size, through buffers on the stack.
+namespace vmem::detail {
+
+/// The larger of what a storage can read and write at least (bytes).
+template <class Storage>
+inline constexpr std::size_t access_unit =
+    storage_traits<Storage>::read_size < storage_traits<Storage>::write_size
+        ? storage_traits<Storage>::write_size
+        : storage_traits<Storage>::read_size;
+
+/// Reads any bytes, unit by unit: for few of them. Errors: the storage's.
+template <class Storage>
+[[nodiscard]] result<void> read_any(Storage& storage, address from, std::span<std::byte> out) {
+    constexpr std::size_t unit = storage_traits<Storage>::read_size;
+    if constexpr (unit == 1) {
+        return storage.read(from, out);
+    } else {
+        std::array<std::byte, unit> buffer;
+        while (!out.empty()) {
+            const auto offset = static_cast<std::size_t>(from % unit);
+            if (const auto done = storage.read(from - offset, buffer); !done) {
+                return done;
+            }
+            const std::size_t part = lesser(unit - offset, out.size());
+            std::memcpy(out.data(), buffer.data() + offset, part);
+            out = out.subspan(part);
+            from += part;
+        }
+        return {};
+    }
+}
+
+/// Writes zeros to whole units. Errors: the storage's.
+template <class Storage>
+[[nodiscard]] result<void> write_zeros(Storage& storage, address to, address count) {
+    constexpr std::size_t most = access_unit<Storage> < 256 ? 256 : access_unit<Storage>;
+    constexpr std::array<std::byte, most> zeros{};
+    while (count != 0) {
+        const auto part = std::span(zeros).first(lesser(most, count));
+        if (const auto done = storage.write(to, part); !done) {
+            return done;
+        }
+        to += part.size();
+        count -= part.size();
+    }
+    return {};
+}
+
+/// Reads bytes, at most `Most` at a time, and adds them to the `content_sum` `*crc`; if that is
+/// null, writes them to another place, `to`. Precondition: both places and the count are multiples
+/// of the storage's units. Errors: the storage's.
+template <std::size_t Most, class Storage>
+[[nodiscard]] result<void> sum_or_copy(Storage& storage, address from, address count, address to,
+                                       std::uint32_t* crc) {
+    std::array<std::byte, Most> buffer;
+    while (count != 0) {
+        const auto part = std::span(buffer).first(lesser(Most, count));
+        auto done = storage.read(from, part);
+        if (crc != nullptr) {
+            *crc = content_sum(part, *crc);
+        } else if (done) {
+            done = storage.write(to, part);
+        }
+        if (!done) {
+            return done;
+        }
+        from += part.size();
+        to += part.size();
+        count -= part.size();
+    }
+    return {};
+}
+
+/// Like `vmem::write_gathered`, for any `write_size`: where the storage does not gather, the whole
+/// units of pieces that are as long as the buffer are not copied to it. Precondition: `to` and
+/// `count` are multiples of `write_size`.
+template <class Storage, class Next>
+[[nodiscard]] result<void> write_pieces(Storage& storage, address to, address count, Next& next) {
+    if constexpr (gathering_storage<Storage>) {
+        return storage.write_gathered(to, count, next);
+    } else {
+        constexpr std::size_t unit = access_unit<Storage>;
+        constexpr std::size_t most = unit < 256 ? 256 : unit;
+        std::array<std::byte, most> buffer;
+        std::size_t filled = 0;
+        const auto put = [&](std::span<const std::byte> bytes) {
+            const auto done = bytes.empty() ? result<void>() : storage.write(to, bytes);
+            to += bytes.size();
+            return done;
+        };
+        for (auto piece = next(); !piece.empty(); piece = piece.empty() ? next() : piece) {
+            const bool direct = piece.size() >= most && filled % unit == 0;
+            if (direct || filled == most) {
+                auto done = put(std::span(buffer).first(filled));
+                filled = 0;
+                const std::size_t whole = direct ? align_down(piece.size(), unit) : 0;
+                done = done ? put(piece.first(whole)) : done;
+                if (!done) {
+                    return done;
+                }
+                piece = piece.subspan(whole);
+            }
+            const std::size_t part = lesser(piece.size(), most - filled);
+            std::memcpy(buffer.data() + filled, piece.data(), part);
+            piece = piece.subspan(part);
+            filled += part;
+        }
+        return put(std::span(buffer).first(filled));
+    }
+}
+
+} // namespace vmem::detail
+
+// ========================================================================================
 // vmem/detail/journal_directory.hpp
 #define VMEM_DETAIL_JOURNAL_DIRECTORY_HPP
 
@@ -12758,7 +12769,9 @@ struct journal_layout {
         "journaled: a block must be a multiple of the storage's read_size and write_size");
     static_assert(traits::read_size <= traits::write_size,
                   "journaled: the storage's read_size must not be larger than its write_size");
-    static_assert(std::has_single_bit(Shape::filter_bits) && Shape::filter_bits >= 8,
+    /// Whether blocks may leave RAM before their commit.
+    static constexpr bool steals = Shape::filter_bits != 0;
+    static_assert(!steals || (std::has_single_bit(Shape::filter_bits) && Shape::filter_bits >= 8),
                   "journaled: FilterBits must be a power of two, at least 8");
 
     /// Bytes of a superblock with its roots.
@@ -12772,16 +12785,19 @@ struct journal_layout {
 
 private:
     static constexpr std::size_t most_slots =
-        static_cast<std::size_t>((half - head_bytes) / (block_bytes + sizeof(journal_spill)));
+        steals
+            ? static_cast<std::size_t>((half - head_bytes) / (block_bytes + sizeof(journal_spill)))
+            : 0;
 
 public:
     using directory_type = journal_directory<Storage, most_slots>;
     /// End of the copies of blocks in a half, and start of their directory.
-    static constexpr address slots_end = align_down(half - directory_type::size, block_bytes);
+    static constexpr address slots_end =
+        steals ? align_down(half - directory_type::size, block_bytes) : half;
     /// Copies of blocks that fit, with a log of at least one entry.
     static constexpr std::size_t slots =
-        static_cast<std::size_t>((slots_end - head_bytes) / block_bytes);
-    static_assert(slots_end > head_bytes && slots >= 2 && slots <= most_slots,
+        steals ? static_cast<std::size_t>((slots_end - head_bytes) / block_bytes) : 0;
+    static_assert(!steals || (slots_end > head_bytes && slots >= 2 && slots <= most_slots),
                   "journaled: the journal is too small; it needs eight blocks and 2 KiB at least");
     /// Where virtual memory begins.
     static constexpr address data_at = 2 * half;
@@ -12958,11 +12974,13 @@ protected:
         if (size() == 0) {
             return failure(errc::wrong_size);
         }
-        if (const auto done = wipe_copies(inner_, half); !done) {
-            return done;
+        auto wiped = wipe_copies(inner_, half);
+        if constexpr (layout::steals) {
+            for (unsigned n = 0; wiped && n != 2; ++n) {
+                wiped = write_zeros(inner_, head_at(n) + layout::slots_end, directory_type::size);
+            }
         }
-        const auto wiped = write_zeros(inner_, layout::slots_end, directory_type::size);
-        return wiped ? write_zeros(inner_, half + layout::slots_end, directory_type::size) : wiped;
+        return wiped;
     }
     /// Makes invalid the superblock at `at`, and syncs.
     [[nodiscard]] result<void> wipe_head(address at) {
@@ -13024,7 +13042,7 @@ protected:
     /// Copies to where it belongs what a commit wrote. Precondition: it is valid.
     [[nodiscard]] result<void> apply(const superblock& head) {
         result<void> done;
-        if (head.spilled != 0) {
+        if (layout::steals && head.spilled != 0) {
             done = sum_or_apply_spilled(head.sequence, nullptr);
         }
         const address begin = head_at(head.sequence) + head_bytes;
@@ -13061,7 +13079,7 @@ private:
         if (done && crc != head.log_crc) {
             return failure(errc::corrupt);
         }
-        if (done && head.spilled != 0) {
+        if (layout::steals && done && head.spilled != 0) {
             crc = 0;
             done = sum_or_apply_spilled(head.sequence, &crc);
             if (done && crc != head.spilled_crc) {
@@ -13116,7 +13134,7 @@ private:
 namespace vmem::detail {
 
 /// The blocks that a transaction writes before its commit: where they are, and how they get there.
-template <class Storage, class Shape>
+template <class Storage, class Shape, bool Steals = Shape::filter_bits != 0>
 class journal_spills : public journal_halves<Storage, Shape> {
     using base = journal_halves<Storage, Shape>;
 
@@ -13129,10 +13147,6 @@ protected:
     using base::directory;
     using base::inner_;
     using base::slot_at;
-
-    [[nodiscard]] static std::size_t in_block(address at, std::size_t count) noexcept {
-        return lesser(block_bytes - static_cast<std::size_t>(at % block_bytes), count);
-    }
 
     /// Reads what was written last.
     [[nodiscard]] result<void> fetch(address from, std::span<std::byte> out) {
@@ -13162,8 +13176,37 @@ protected:
         return done;
     }
 
-    /// Writes a part of a block to its copy in the journal.
-    [[nodiscard]] result<void> spill(address to, std::span<const std::byte> part) {
+    /// Writes to the copies in the journal. Errors: over_journal, and from then on until a
+    /// rollback; the storage's.
+    [[nodiscard]] result<void> spill(address to, std::span<const std::byte> in) {
+        result<void> done;
+        while (done && !in.empty()) {
+            const auto part = in.first(in_block(to, in.size()));
+            done = spill_part(to, part);
+            to += part.size();
+            in = in.subspan(part.size());
+        }
+        return done;
+    }
+    void forget_spilled() noexcept {
+        filter_.fill(std::byte{0});
+        spilled_ = 0;
+    }
+
+    /// Of the transaction at hand; 0 if there is no image.
+    std::uint64_t number_ = 0;
+    /// Blocks that it has written.
+    std::uint32_t spilled_ = 0;
+    /// Why nothing can be written until a rollback.
+    errc failed_{};
+
+private:
+    [[nodiscard]] static std::size_t in_block(address at, std::size_t count) noexcept {
+        return lesser(block_bytes - static_cast<std::size_t>(at % block_bytes), count);
+    }
+
+    /// Writes a part of a block to its copy.
+    [[nodiscard]] result<void> spill_part(address to, std::span<const std::byte> part) {
         auto table = directory(number_);
         auto done = table.find(block_of(to));
         if (!done) {
@@ -13201,19 +13244,7 @@ protected:
         }
         return done;
     }
-    void forget_spilled() noexcept {
-        filter_.fill(std::byte{0});
-        spilled_ = 0;
-    }
 
-    /// Of the transaction at hand; 0 if there is no image.
-    std::uint64_t number_ = 0;
-    /// Blocks that it has written.
-    std::uint32_t spilled_ = 0;
-    /// Why nothing can be written until a rollback.
-    errc failed_{};
-
-private:
     [[nodiscard]] static std::uint32_t block_of(address at) noexcept {
         return static_cast<std::uint32_t>(at / block_bytes);
     }
@@ -13224,6 +13255,33 @@ private:
 
     /// A bit for each block, or for several: whether it was written.
     std::array<std::byte, Shape::filter_bits / 8> filter_{};
+};
+
+/// The same where nothing is written before its commit.
+template <class Storage, class Shape>
+class journal_spills<Storage, Shape, false> : public journal_halves<Storage, Shape> {
+    using base = journal_halves<Storage, Shape>;
+
+public:
+    using base::base;
+    /// For the residency: what has changed has to stay in RAM.
+    static constexpr bool no_steal = true;
+
+protected:
+    [[nodiscard]] result<void> fetch(address from, std::span<std::byte> out) {
+        return base::inner_.read(base::data_at + from, out);
+    }
+    [[nodiscard]] result<void> spill(address, std::span<const std::byte> in) {
+        if (!in.empty()) {
+            failed_ = errc::over_journal;
+        }
+        return in.empty() ? result<void>() : failure(failed_);
+    }
+    static void forget_spilled() noexcept {}
+
+    std::uint64_t number_ = 0;
+    static constexpr std::uint32_t spilled_ = 0;
+    errc failed_{};
 };
 
 } // namespace vmem::detail
@@ -13252,9 +13310,13 @@ protected:
     using base::number_;
     using base::spilled_;
 
+    /// Whether some of what is to be committed is in the log alone.
+    [[nodiscard]] static bool has_overflowed(const commit_list& list) noexcept {
+        return Shape::list_overflows && list.overflowed;
+    }
     /// Notes down what is to be committed.
     [[nodiscard]] result<void> note(commit_list& list, address to, std::span<const std::byte> in) {
-        if (list.is_full()) {
+        if (Shape::list_overflows && list.is_full()) {
             if (const auto written = overflow(list); !written) {
                 return written;
             }
@@ -13273,7 +13335,7 @@ protected:
         if (spilled_ != 0) {
             done = this->sum_or_apply_spilled(number_, &head.spilled_crc);
         }
-        if (done && list.overflowed && !list.is_empty()) {
+        if (done && has_overflowed(list) && !list.is_empty()) {
             done = overflow(list);
         }
         if (done) {
@@ -13286,7 +13348,7 @@ protected:
 
     /// Writes to where it belongs what has just been committed: later changes last.
     [[nodiscard]] result<void> bring_home(const commit_list& list) {
-        if (list.overflowed) {
+        if (has_overflowed(list)) {
             return this->apply(base::head_at(number_));
         }
         result<void> done;
@@ -13375,6 +13437,8 @@ class journal_storage : public detail::journal_commits<Storage, Shape> {
 public:
     using base::base;
     using base::block_bytes;
+    /// Changes that a commit can note down without writing them first.
+    static constexpr std::size_t list_size = Shape::list_size;
     using base::data_at;
     using base::geometry;
     using base::size;
@@ -13390,9 +13454,9 @@ public:
     /// Into the journal. During a commit `in` must stay as it is until the commit is complete.
     /// Errors: out_of_range; over_journal, and from then on until a rollback; the storage's.
     [[nodiscard]] result<void> write(address to, std::span<const std::byte> in) {
-        auto done = check(to, in.size());
-        if (!done) {
-            return done;
+        const auto valid = check(to, in.size());
+        if (!valid) {
+            return valid;
         }
         if (direct_) {
             return inner_.write(data_at + to, in);
@@ -13401,15 +13465,9 @@ public:
             return failure(failed_);
         }
         if (list_ != nullptr) {
-            return in.empty() ? done : this->note(*list_, to, in);
+            return in.empty() ? valid : this->note(*list_, to, in);
         }
-        while (done && !in.empty()) {
-            const auto part = in.first(base::in_block(to, in.size()));
-            done = this->spill(to, part);
-            to += part.size();
-            in = in.subspan(part.size());
-        }
-        return done;
+        return this->spill(to, in);
     }
     /// The pieces that `next()` returns, one after the other. As `write`.
     [[nodiscard]] result<void> write_gathered(address to, address, auto& next) {
@@ -13494,7 +13552,7 @@ public:
         if (failed_ != errc{}) {
             return failure(failed_);
         }
-        const bool nothing = list.is_empty() && !list.overflowed && spilled_ == 0;
+        const bool nothing = list.is_empty() && !base::has_overflowed(list) && spilled_ == 0;
         if (nothing && !roots_changed) {
             return {};
         }
@@ -13576,7 +13634,7 @@ private:
             done = this->wipe_head(base::head_at(number_));
             in_doubt_ = !done;
         }
-        if (done && has_spilled) {
+        if (base::steals && done && has_spilled) {
             done = directory(number_).forget();
         }
         done = done ? detail::read_roots(inner_, last_at(), last, roots) : done;
@@ -13609,14 +13667,18 @@ private:
 
 namespace vmem::detail {
 
-/// What `journal_storage` is made of.
+/// What `journal_storage` is made of. With no `FilterBits` no block leaves RAM before its commit.
 template <std::size_t JournalBytes, std::size_t BlockBytes, std::size_t FilterBits,
-          std::size_t Roots>
+          std::size_t Roots, std::size_t ListSize = 128, bool ListOverflows = true>
 struct journal_shape {
     static constexpr std::size_t journal_bytes = JournalBytes;
     static constexpr std::size_t block_bytes = BlockBytes;
     static constexpr std::size_t filter_bits = FilterBits;
     static constexpr std::size_t roots = Roots;
+    /// Changes that a commit can note down without writing them first, and whether there may be
+    /// more.
+    static constexpr std::size_t list_size = ListSize;
+    static constexpr bool list_overflows = ListOverflows;
 };
 
 /// A residency over a journal. Nothing has to be durable before its commit, so a sync is nothing,
@@ -13674,23 +13736,64 @@ struct bound_residency {
         }
     }();
 
+    /// Pieces that a sync hands to the storage at most; 0 if that is unknown.
+    static constexpr std::size_t pieces = [] {
+        if constexpr (requires { plain::sync_pieces; }) {
+            return std::size_t{plain::sync_pieces};
+        } else {
+            return std::size_t{0};
+        }
+    }();
+
+    /// Bits that tell which blocks have left RAM before their commit.
+    template <class Mode, std::size_t Block>
+    static consteval std::size_t filter_bits() {
+        if constexpr (Mode::filter_bits == no_filter) {
+            return 0;
+        } else if constexpr (Mode::filter_bits != 0) {
+            return Mode::filter_bits;
+        } else if constexpr (fixed_size_storage<Storage>) {
+            return std::bit_ceil(static_cast<std::size_t>(Storage::capacity / Block) | 8);
+        } else {
+            return 4096;
+        }
+    }
+    /// With `journaled_no_steal` all frames fit a commit, so that only they limit a transaction.
+    template <class Journal>
+    static consteval bool holds_all_frames() {
+        if constexpr (pieces != 0) {
+            constexpr address chunks = (pieces - 1) / Journal::list_size + 1;
+            return Journal::half - Journal::head_bytes >=
+                   chunks * chunk_head<Journal::unit>(Journal::list_size) +
+                       address{pieces} * plain::page_size;
+        } else {
+            return false;
+        }
+    }
+    template <class Mode>
+    static auto journal() {
+        constexpr std::size_t block = Mode::block_bytes != 0    ? Mode::block_bytes
+                                      : object_residency<plain> ? 256
+                                                                : alignment;
+        constexpr bool overflows = pieces == 0 || pieces > 128;
+        constexpr std::size_t list_size = lesser(overflows ? plain::frame_count + 8 : pieces, 128);
+        using adaptor =
+            journal_storage<Storage,
+                            journal_shape<Mode::journal_bytes, block, filter_bits<Mode, block>(),
+                                          root_count, list_size, overflows>>;
+        static_assert(adaptor::steals || pieces != 0,
+                      "heap: journaled_no_steal needs paged<>; with other residencies choose "
+                      "journaled<JournalBytes>");
+        static_assert(adaptor::steals || pieces == 0 || holds_all_frames<adaptor>(),
+                      "heap: journaled_no_steal needs half of JournalBytes for all page frames and "
+                      "what describes them");
+        return std::type_identity<adaptor>{};
+    }
+
     template <class Mode>
     static auto wrap() {
         if constexpr (has_journal) {
-            constexpr std::size_t block = Mode::block_bytes != 0    ? Mode::block_bytes
-                                          : object_residency<plain> ? 256
-                                                                    : alignment;
-            constexpr std::size_t bits = [] {
-                if constexpr (Mode::filter_bits != 0) {
-                    return Mode::filter_bits;
-                } else if constexpr (fixed_size_storage<Storage>) {
-                    return std::bit_ceil(static_cast<std::size_t>(Storage::capacity / block) | 8);
-                } else {
-                    return std::size_t{4096};
-                }
-            }();
-            using shape = journal_shape<Mode::journal_bytes, block, bits, root_count>;
-            return std::type_identity<journal_storage<Storage, shape>>{};
+            return journal<Mode>();
         } else if constexpr (root_count != 0) {
             constexpr std::size_t head = align_up(
                 sizeof(superblock) + root_count * sizeof(root_entry), access_unit<Storage>);
@@ -13778,10 +13881,6 @@ protected:
     void close() noexcept { static_cast<void>(self().residency_.storage().close()); }
 
 private:
-    /// Changes that are noted down without being written first.
-    static constexpr std::size_t list_size =
-        Residency::frame_count < 120 ? Residency::frame_count + 8 : 128;
-
     [[nodiscard]] Heap& self() noexcept { return static_cast<Heap&>(*this); }
 
     [[nodiscard]] result<void> commit_now() {
@@ -13793,7 +13892,7 @@ private:
             return settled;
         }
         superblock head = self().description(self().size());
-        commit_buffer<list_size> buffer;
+        commit_buffer<Residency::storage_type::list_size> buffer;
         commit_list list = buffer.list(head, self().roots_.entries());
         journal.begin_commit(list);
         if (const auto written = self().residency_.write_out(); !written) {
@@ -13836,21 +13935,9 @@ namespace vmem::detail {
 
 /// How a `Heap` begins: makes an image on its storage, or takes up one that is there. `Copies`
 /// knows where the superblock is.
-template <class Heap, class Allocator, class Residency, std::size_t Roots, class Copies>
+template <class Heap, class Residency, class Copies>
 class heap_image : protected Copies {
 protected:
-    [[nodiscard]] superblock description(address size) const noexcept {
-        superblock block;
-        block.page_size = static_cast<std::uint32_t>(Residency::reserved);
-        block.size = size;
-        block.address_bits = std::numeric_limits<typename Residency::address_type>::digits;
-        block.allocator = Allocator::media_id;
-        block.residency = object_residency<Residency> ? 2 : 1;
-        block.roots = static_cast<std::uint32_t>(Roots);
-        Copies::locate(block);
-        return block;
-    }
-
     [[nodiscard]] result<void> format_image() {
         if (const auto started = self().residency_.start(size_at_hand()); !started) {
             return started;
@@ -13872,14 +13959,14 @@ protected:
             !made) {
             return made;
         }
-        return Copies::end_image(description(self().size()), self().roots_.entries());
+        return Copies::end_image(self().size(), self().roots_.entries());
     }
 
     [[nodiscard]] result<void> open_image() {
         if (const auto started = self().residency_.start(size_at_hand()); !started) {
             return started;
         }
-        const auto found = Copies::read_image(description(size_at_hand()), self().roots_.entries());
+        const auto found = Copies::read_image(size_at_hand(), self().roots_.entries());
         self().roots_.set_changed(false);
         if (!found) {
             return failure(found.error());
@@ -13896,7 +13983,7 @@ protected:
     }
 
     [[nodiscard]] result<void> restore_image() {
-        const auto found = Copies::read_image(description(size_at_hand()), self().roots_.entries());
+        const auto found = Copies::read_image(size_at_hand(), self().roots_.entries());
         if (!found) {
             return failure(found.error());
         }
@@ -14061,16 +14148,27 @@ struct image_layout {
         headed || second < Residency::reserved ? Residency::reserved : second + copy_bytes;
 };
 
+/// What a superblock says of the modules of a `Heap` with `size` bytes of virtual memory.
+template <class Heap, class Residency, std::size_t Roots>
+[[nodiscard]] superblock describe_modules(address size) noexcept {
+    superblock block;
+    block.page_size = static_cast<std::uint32_t>(Residency::reserved);
+    block.size = size;
+    block.address_bits = std::numeric_limits<typename Residency::address_type>::digits;
+    block.allocator = Heap::allocator_type::media_id;
+    block.residency = object_residency<Residency> ? 2 : 1;
+    block.roots = static_cast<std::uint32_t>(Roots);
+    return block;
+}
+
 /// What a heap makes of a storage that need not outlive it.
 template <class Residency>
 class scratch_image {
 protected:
     static constexpr address region_begin = Residency::reserved;
 
-    static void locate(superblock&) noexcept {}
     [[nodiscard]] static result<void> begin_image() noexcept { return {}; }
-    [[nodiscard]] static result<void> end_image(superblock&&,
-                                                std::span<const root_entry>) noexcept {
+    [[nodiscard]] static result<void> end_image(address, std::span<const root_entry>) noexcept {
         return {};
     }
 };
@@ -14083,13 +14181,15 @@ class plain_image {
 protected:
     static constexpr address region_begin = layout::begin;
 
-    /// Adds to a description of the composition where things are.
-    static void locate(superblock& block) noexcept {
+    /// What it says of a virtual memory of `size` bytes.
+    [[nodiscard]] static superblock description(address size) noexcept {
+        auto block = describe_modules<Heap, Residency, Roots>(size);
         block.second = layout::second;
         block.data = 0;
         if constexpr (layout::headed) {
             block.data = Residency::storage_type::data_at;
         }
+        return block;
     }
 
     /// An image that is half made must not be taken for the one that was there before.
@@ -14103,10 +14203,11 @@ protected:
             return wiped ? self().storage().sync() : wiped;
         }
     }
-    [[nodiscard]] result<void> end_image(superblock&& block, std::span<const root_entry> roots) {
+    [[nodiscard]] result<void> end_image(address size, std::span<const root_entry> roots) {
         if (const auto saved = self().residency_.sync(); !saved) {
             return saved;
         }
+        superblock block = description(size);
         for (unsigned number = 0; number != 2; ++number) {
             block.sequence = number;
             if (const auto written = write_copy(block, roots); !written) {
@@ -14117,8 +14218,8 @@ protected:
         return self().storage().sync();
     }
     /// Takes up the newest image that this composition can, with its roots: bytes of virtual
-    /// memory.
-    [[nodiscard]] result<address> read_image(const superblock& mine, std::span<root_entry> roots) {
+    /// memory, at most `most`.
+    [[nodiscard]] result<address> read_image(address most, std::span<root_entry> roots) {
         superblock_copies found;
         auto done = read_copies(self().storage(), layout::second, roots, found);
         if (done && !found.any()) {
@@ -14128,7 +14229,7 @@ protected:
             return failure(done.error());
         }
         const superblock& newest = found.newest();
-        done = mine.accepts(newest);
+        done = description(most).accepts(newest);
         if constexpr (Roots != 0) {
             const address at = newest.sequence % 2 == 0 ? 0 : layout::second;
             done = done ? read_roots(self().storage(), at, newest, roots) : done;
@@ -14141,7 +14242,8 @@ protected:
     }
     /// Replaces the older copy, after all that the roots speak of is durable. Two syncs have to be
     /// there: one was before this.
-    [[nodiscard]] result<void> save_roots(superblock block, std::span<const root_entry> roots) {
+    [[nodiscard]] result<void> save_roots(address size, std::span<const root_entry> roots) {
+        superblock block = description(size);
         block.sequence = number_.value + 1;
         auto saved = write_copy(block, roots);
         saved = saved ? self().storage().sync() : saved;
@@ -14182,26 +14284,30 @@ private:
 };
 
 /// The same for a heap with a journal, which has all that.
-template <class Heap, class Residency>
+template <class Heap, class Residency, std::size_t Roots>
 class journaled_image {
     using journal = typename Residency::storage_type;
 
 protected:
     static constexpr address region_begin = Residency::reserved;
 
-    static void locate(superblock& block) noexcept {
+    /// Out of line, as each commit asks for it too.
+    [[nodiscard, gnu::noinline]] static superblock description(address size) noexcept {
+        auto block = describe_modules<Heap, Residency, Roots>(size);
         block.second = journal::half;
         block.data = journal::data_at;
-        block.block = journal::block_bytes;
+        block.block = journal::steals ? journal::block_bytes : 0;
         block.durability = 2;
+        return block;
     }
     [[nodiscard]] result<void> begin_image() { return self().residency_.storage().begin_format(); }
-    [[nodiscard]] result<void> end_image(superblock&& block, std::span<const root_entry> roots) {
+    [[nodiscard]] result<void> end_image(address size, std::span<const root_entry> roots) {
         const auto saved = self().residency_.write_out();
+        superblock block = description(size);
         return saved ? self().residency_.storage().end_format(block, roots) : saved;
     }
-    [[nodiscard]] result<address> read_image(const superblock& mine, std::span<root_entry> roots) {
-        return self().residency_.storage().recover(mine, roots);
+    [[nodiscard]] result<address> read_image(address most, std::span<root_entry> roots) {
+        return self().residency_.storage().recover(description(most), roots);
     }
 
 private:
@@ -15227,14 +15333,14 @@ struct heap_parts {
         if constexpr (Scratch) {
             return std::type_identity<scratch_image<residency>>{};
         } else if constexpr (has_journal) {
-            return std::type_identity<journaled_image<heap_type, residency>>{};
+            return std::type_identity<journaled_image<heap_type, residency, root_count>>{};
         } else {
             return std::type_identity<plain_image<heap_type, Storage, residency, root_count>>{};
         }
     }
     /// Where the superblock is.
     using copies = typename decltype(choose_copies<is_scratch>())::type;
-    using image = heap_image<heap_type, Allocator, residency, root_count, copies>;
+    using image = heap_image<heap_type, residency, copies>;
 };
 
 } // namespace vmem::detail
@@ -15524,7 +15630,7 @@ private:
         auto synced = residency_.sync();
         if constexpr (parts::root_count != 0 && !parts::has_journal) {
             if (synced && roots_.changed()) {
-                synced = image::save_roots(this->description(size()), roots_.entries());
+                synced = image::save_roots(size(), roots_.entries());
                 roots_.set_changed(!synced);
             }
         }
@@ -16134,12 +16240,9 @@ public:
     /// are spared while another can leave: a loop over the elements of several arrays returns to
     /// each of their pages at once, and policies that evict what was used once first would not let
     /// it.
-    [[nodiscard]] constexpr std::size_t victim() noexcept {
-        const std::size_t frame = victim_but(spare::newest);
-        return frame != Frames ? frame : victim_but(spare::none);
-    }
-    /// A frame whose page can leave without being saved, or `Frames`.
-    [[nodiscard]] constexpr std::size_t clean_victim() noexcept { return victim_but(spare::dirty); }
+    [[nodiscard]] constexpr std::size_t victim() noexcept { return choose_victim(false); }
+    /// The same of those whose pages can leave without being saved.
+    [[nodiscard]] constexpr std::size_t clean_victim() noexcept { return choose_victim(true); }
 
     /// From now on the empty `frame` holds `page`.
     constexpr void insert(std::size_t page, std::size_t frame) noexcept {
@@ -16260,14 +16363,17 @@ private:
         return [this](std::size_t frame) { return page_of(tags_[frame]); };
     }
 
-    /// Which pages do not leave besides those that are pinned.
-    enum class spare : std::uint8_t { none, newest, dirty };
-
-    [[nodiscard]] constexpr std::size_t victim_but(spare which) noexcept {
-        return eviction_.victim([this, which](std::size_t slot) {
-            return pins_[slot] == 0 && (which != spare::newest || !came_last(slot)) &&
-                   (which != spare::dirty || !dirty_.any(slot));
-        });
+    [[nodiscard]] constexpr std::size_t choose_victim(bool clean) noexcept {
+        std::size_t frame = Frames;
+        for (const bool spares : {true, false}) {
+            if (frame == Frames) {
+                frame = eviction_.victim([this, clean, spares](std::size_t slot) {
+                    return pins_[slot] == 0 && !(spares && came_last(slot)) &&
+                           !(clean && dirty_.any(slot));
+                });
+            }
+        }
+        return frame;
     }
 
     [[nodiscard]] constexpr bool came_last(std::size_t frame) const noexcept {
@@ -18790,6 +18896,8 @@ public:
     /// Bytes.
     static constexpr std::size_t page_size = PageSize;
     static constexpr std::size_t frame_count = Frames;
+    /// Pieces of memory that a `sync` hands to the storage at most.
+    static constexpr std::size_t sync_pieces = Frames;
     /// Bytes at the start that no address reaches.
     static constexpr address reserved = PageSize;
 
@@ -18909,6 +19017,9 @@ public:
     }
 
 protected:
+    /// Whether the storage takes changes at a commit only: then what has changed leaves last.
+    static constexpr bool keeps_changes = requires { requires Storage::no_steal; };
+
     using table = frame_table<Address, PageSize, Frames, Eviction, Translation>;
 
     /// The frame of the page of `at`, which is valid; brought in if need be, and not read if
@@ -18962,7 +19073,10 @@ protected:
         if (const std::size_t empty = frames_.empty_frame(); empty != Frames) {
             return empty;
         }
-        std::size_t frame = frames_.victim();
+        std::size_t frame = keeps_changes ? frames_.clean_victim() : Frames;
+        if (frame == Frames) {
+            frame = frames_.victim();
+        }
         if (frame == Frames) {
             return failure(errc::no_free_frame);
         }
@@ -19062,9 +19176,14 @@ public:
 
     /// Lends RAM: at most `most` frames that lie one after the other, the longest such stretch of
     /// which none is pinned. They are the caller's until `take_back`; what they hold at first is
-    /// unspecified. Errors: no_free_frame if there is none; the storage's, then nothing is lent.
-    /// At most one storage write per frame.
+    /// unspecified. Errors: no_free_frame if there is none; the storage's, then nothing is lent. At
+    /// most one storage write per frame. Where changes have to stay in RAM, none that has any is
+    /// lent, and at most half of all.
     [[nodiscard]] result<pinned_bytes> lend(std::size_t most) noexcept {
+        if constexpr (base::keeps_changes) {
+            // The others are for what the borrower writes.
+            most = lesser(most, Frames / 2);
+        }
         const stretch free = longest_unpinned(most);
         if (free.count == 0) {
             return failure(errc::no_free_frame);
@@ -19140,7 +19259,8 @@ private:
         stretch longest;
         stretch now;
         for (std::size_t frame = 0; frame < Frames && longest.count < most; ++frame) {
-            if (frames_.pins(frame) != 0) {
+            const bool stays = base::keeps_changes && frames_.dirty().any(frame);
+            if (stays || frames_.pins(frame) != 0) {
                 now = {.first = frame + 1, .count = 0};
             } else if (++now.count > longest.count) {
                 longest = now;
@@ -19249,6 +19369,9 @@ public:
     /// that the caller has; see `lend`. At most one storage write per frame, one read, and those of
     /// `read` for a unit that is read in part at either end.
     [[nodiscard]] result<void> read_around(address from, std::span<std::byte> out) noexcept {
+        if constexpr (base::keeps_changes) {
+            return read(from, out);
+        }
         if (const auto valid = check(from, out.size()); !valid) {
             return valid;
         }
@@ -19264,6 +19387,9 @@ public:
     /// Errors: as `write`; then each byte is old or new. One storage write, and the operations of
     /// `write` for a unit that is written in part at either end.
     [[nodiscard]] result<void> write_around(address to, std::span<const std::byte> in) noexcept {
+        if constexpr (base::keeps_changes) {
+            return write(to, in);
+        }
         if (const auto valid = check(to, in.size()); !valid) {
             return valid;
         }

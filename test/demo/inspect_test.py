@@ -80,6 +80,8 @@ class Inspect(unittest.TestCase):
             "interrupted": ["is to be brought home: 1 ranges", "was begun and not committed",
                             "5 blocks"],
             "committed": ["is to be brought home: 1 ranges", "5 blocks"],
+            "no_steal": ["journaled_no_steal", "2 times 16384 bytes; commit",
+                         "is to be brought home: 1 ranges", "5 blocks"],
             "checked": ["journaled", "first", "5 blocks"],
             "mapped": ["5 blocks"],
         }
@@ -155,7 +157,7 @@ class Inspect(unittest.TestCase):
             self.assertIn("older", output)
 
     def test_truncated(self):
-        for name in ("linked_list", "journaled"):
+        for name in ("linked_list", "journaled", "no_steal"):
             for size in (65535, 40000, 20000, 8192, 512, 200, 128):
                 with self.subTest(f"{name} {size}"):
                     path = self.changed(name, lambda data, end=size: data.__delitem__(slice(end, None)))
@@ -170,9 +172,10 @@ class Inspect(unittest.TestCase):
             for value in (0, 1, 7, 65536, 2**31, 2**32 - 1, 2**63, 2**64 - 1):
                 if struct.calcsize(form) == 4 and value >= 2**32:
                     continue
-                with self.subTest(f"{offset}: {value}"):
-                    status, output = inspect(self.with_field("interrupted", offset, form, value))
-                    self.assertIn(status, (SOUND, DAMAGED, UNREADABLE), output)
+                for name in ("interrupted", "no_steal"):
+                    with self.subTest(f"{name} {offset}: {value}"):
+                        status, output = inspect(self.with_field(name, offset, form, value))
+                        self.assertIn(status, (SOUND, DAMAGED, UNREADABLE), output)
 
     def test_one_superblock_is_enough(self):
         for name, second in (("linked_list", 128), ("buddy", 256), ("journaled", 16384)):
@@ -224,6 +227,9 @@ class Inspect(unittest.TestCase):
         self.assertEqual(status, SOUND, output)
         self.assertIn("commit 3 is not whole", output)
         self.assertIn("commit 2 is to be brought home", output)
+        status, output = inspect(self.changed("no_steal", flip))
+        self.assertEqual(status, SOUND, output)
+        self.assertIn("commit 3 is not whole", output)
         status, output = inspect(self.changed("interrupted", flip))
         self.assertEqual(status, DAMAGED, output)
         self.assertIn("no commit is whole", output)

@@ -89,24 +89,29 @@ using buddy = vmem::nonresident_buddy_allocator<>;
 using pages = vmem::paged<512, 4>;
 template <class Storage>
 using journaled = vmem::heap<Storage, pages, buddy, vmem::durability<vmem::journaled<32768>>>;
+using no_steal = vmem::heap<vmem::file_storage, vmem::paged<512, 16>, buddy,
+                            vmem::durability<vmem::journaled_no_steal<32768>>>;
 
 /// Leaves a commit in the journal, and another transaction that has begun if that is wanted: the
 /// process that does so ends without giving the heap an end.
+template <class Heap = journaled<vmem::file_storage>>
 void make_unfinished(const char* name, bool begin_another) {
     const pid_t child = ::fork();
     if (child != 0) {
         int status = 0;
-        ::waitpid(child, &status, 0);
+        if (::waitpid(child, &status, 0) != child || status != 0) {
+            std::fprintf(stderr, "make_images: %s cannot be made\n", name);
+            std::exit(1);
+        }
         return;
     }
-    using heap_type = journaled<vmem::file_storage>;
-    heap_type heap(new_file(name));
+    Heap heap(new_file(name));
     fill<true>(heap, 100);
-    const auto root = must(heap.root<std::uint32_t>("first"));
+    const auto root = must(heap.template root<std::uint32_t>("first"));
     root[1] = 43U;
     must(heap.commit());
     if (begin_another) {
-        const auto more = must(heap.allocate<std::uint32_t>(1000));
+        const auto more = must(heap.template allocate<std::uint32_t>(1000));
         for (int n = 0; n < 1000; ++n) {
             more[n] = 44U;
         }
@@ -168,4 +173,5 @@ int main(int argc, char** argv) {
     }
     make_unfinished("committed", false);
     make_unfinished("interrupted", true);
+    make_unfinished<no_steal>("no_steal", false);
 }

@@ -48,6 +48,8 @@ using objects = vmem::heap<storage, vmem::resident_objects<512, 4>,
                            vmem::nonresident_buddy_allocator<>, vmem::roots<2>>;
 using journaled = vmem::heap<storage, vmem::paged<64, 3>, vmem::nonresident_linked_list_allocator,
                              vmem::roots<2>, vmem::durability<vmem::journaled<3072>>>;
+using no_steal = vmem::heap<storage, vmem::paged<64, 8>, vmem::nonresident_linked_list_allocator,
+                            vmem::roots<2>, vmem::durability<vmem::journaled_no_steal<3072>>>;
 
 void require(bool met) {
     if (!met) {
@@ -169,6 +171,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         break;
     case 3:
         run<objects>(bytes);
+        break;
+    case 4:
+        run<no_steal>(bytes);
         break;
     default:
         run<journaled>(bytes);

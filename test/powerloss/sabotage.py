@@ -5,6 +5,7 @@ to a copy of the headers, and fails if one of them is not found, or does not app
 
 import argparse
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -61,10 +62,13 @@ def main() -> int:
         except ValueError as error:
             print(f"{name}: {error}")
             return 1
+        # Most bugs show on little; the first lines of the others name the program that finds them.
+        told = re.search(r"^Found by: (\w+)$", patch.read_text(), re.MULTILINE) if patch else None
         program = work / "subject"
         command = [arguments.compiler, "-std=c++20", "-O1", f"-I{work / 'include'}",
                    f"-I{arguments.source / 'test'}",
-                   str(arguments.source / "test/powerloss/small.cpp"), "-o", str(program)]
+                   str(arguments.source / "test/powerloss" / f"{told[1] if told else 'small'}.cpp"),
+                   "-o", str(program)]
         subprocess.run(command, check=True)
         run = subprocess.run([program], capture_output=True, text=True, timeout=300)
         output = (run.stdout + run.stderr).strip().splitlines() or ["no output"]

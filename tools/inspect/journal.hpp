@@ -15,6 +15,7 @@
 #include <cinttypes>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <cstring>
 #include <optional>
 #include <span>
@@ -29,8 +30,8 @@ public:
 
     /// Whether the superblock speaks of a journal that fits the file.
     [[nodiscard]] bool is_plausible() const {
-        return head_.block != 0 && head_.second > sizeof(superblock) &&
-               head_.data <= bytes_.size() && head_.second <= head_.data / 2;
+        return head_.second > sizeof(superblock) && head_.data <= bytes_.size() &&
+               head_.second <= head_.data / 2;
     }
 
     /// Whether all is there that a commit wrote. It also tells the granularity of the storage, of
@@ -39,7 +40,8 @@ public:
         if (commit.log_bytes == 0 && commit.spilled == 0) {
             return true;
         }
-        for (std::size_t unit = 1; unit <= head_.block; unit *= 2) {
+        const std::size_t most = keeps_changes(head_) ? 4096 : head_.block;
+        for (std::size_t unit = 1; unit <= most; unit *= 2) {
             if (is_whole(commit, unit)) {
                 unit_ = unit;
                 return true;
@@ -95,6 +97,10 @@ private:
         lies.head_bytes = detail::align_up<address>(
             sizeof(superblock) + address{head_.roots} * sizeof(root_entry), unit);
         if (lies.head_bytes + head_.block >= half) {
+            return lies;
+        }
+        if (keeps_changes(head_)) {
+            lies.slots_end = half;
             return lies;
         }
         lies.group_bytes = (std::max)(std::size_t{256}, unit);
@@ -241,14 +247,18 @@ take_up(std::span<std::byte> bytes, superblocks& blocks, std::size_t newest, rep
         out.damage("commit %" PRIu64 " writes outside of the memory", blocks[older].head.sequence);
     }
     const superblock& head = blocks[newest].head;
+    char blocks_of[32] = "";
+    if (!keeps_changes(head)) {
+        std::snprintf(blocks_of, sizeof(blocks_of), ", blocks of %u", head.block);
+    }
     if (head.log_bytes == 0 && head.spilled == 0) {
-        out.line("journal", "2 times %" PRIu64 " bytes, blocks of %u; nothing to bring home",
-                 head.second, head.block);
+        out.line("journal", "2 times %" PRIu64 " bytes%s; nothing to bring home", head.second,
+                 blocks_of);
     } else {
         out.line("journal",
-                 "2 times %" PRIu64 " bytes, blocks of %u; commit %" PRIu64
+                 "2 times %" PRIu64 " bytes%s; commit %" PRIu64
                  " is to be brought home: %zu ranges in a log of %" PRIu64 " bytes, %u blocks",
-                 head.second, head.block, head.sequence, log.ranges_of(head), head.log_bytes,
+                 head.second, blocks_of, head.sequence, log.ranges_of(head), head.log_bytes,
                  head.spilled);
         if (!log.apply(head)) {
             out.damage("commit %" PRIu64 " writes outside of the memory", head.sequence);

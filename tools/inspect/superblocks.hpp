@@ -146,6 +146,11 @@ inline void describe(superblocks& blocks, std::size_t newest, report& out) {
     }
 }
 
+/// Whether a journal holds no blocks that left RAM before their commit. Precondition: there is one.
+[[nodiscard]] inline bool keeps_changes(const superblock& head) {
+    return head.block == 0;
+}
+
 /// Names what the numbers in a superblock mean.
 inline void describe(const superblock& head, report& out) {
     out.line("memory",
@@ -153,7 +158,9 @@ inline void describe(const superblock& head, report& out) {
              "bits; kept as %s",
              head.size, head.data, head.page_size, head.address_bits,
              head.residency == 2 ? "objects" : "pages");
-    const char* const durability = head.durability == 2   ? "journaled"
+    const char* const durability = head.durability == 2 && keeps_changes(head)
+                                       ? "journaled_no_steal"
+                                   : head.durability == 2 ? "journaled"
                                    : head.durability == 1 ? "on_persist"
                                                           : "none";
     out.line("durability", "%s", durability);

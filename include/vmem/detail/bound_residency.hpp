@@ -4,6 +4,7 @@
 
 #include <vmem/config.hpp>
 #include <vmem/detail/headed_storage.hpp>
+#include <vmem/detail/journal_record.hpp>
 #include <vmem/detail/unit_io.hpp>
 #include <vmem/persist/journal_storage.hpp>
 #include <vmem/persist/superblock.hpp>
@@ -16,14 +17,18 @@
 
 namespace vmem::detail {
 
-/// What `journal_storage` is made of.
+/// What `journal_storage` is made of. With no `FilterBits` no block leaves RAM before its commit.
 template <std::size_t JournalBytes, std::size_t BlockBytes, std::size_t FilterBits,
-          std::size_t Roots>
+          std::size_t Roots, std::size_t ListSize = 128, bool ListOverflows = true>
 struct journal_shape {
     static constexpr std::size_t journal_bytes = JournalBytes;
     static constexpr std::size_t block_bytes = BlockBytes;
     static constexpr std::size_t filter_bits = FilterBits;
     static constexpr std::size_t roots = Roots;
+    /// Changes that a commit can note down without writing them first, and whether there may be
+    /// more.
+    static constexpr std::size_t list_size = ListSize;
+    static constexpr bool list_overflows = ListOverflows;
 };
 
 /// A residency over a journal. Nothing has to be durable before its commit, so a sync is nothing,
@@ -81,23 +86,64 @@ struct bound_residency {
         }
     }();
 
+    /// Pieces that a sync hands to the storage at most; 0 if that is unknown.
+    static constexpr std::size_t pieces = [] {
+        if constexpr (requires { plain::sync_pieces; }) {
+            return std::size_t{plain::sync_pieces};
+        } else {
+            return std::size_t{0};
+        }
+    }();
+
+    /// Bits that tell which blocks have left RAM before their commit.
+    template <class Mode, std::size_t Block>
+    static consteval std::size_t filter_bits() {
+        if constexpr (Mode::filter_bits == no_filter) {
+            return 0;
+        } else if constexpr (Mode::filter_bits != 0) {
+            return Mode::filter_bits;
+        } else if constexpr (fixed_size_storage<Storage>) {
+            return std::bit_ceil(static_cast<std::size_t>(Storage::capacity / Block) | 8);
+        } else {
+            return 4096;
+        }
+    }
+    /// With `journaled_no_steal` all frames fit a commit, so that only they limit a transaction.
+    template <class Journal>
+    static consteval bool holds_all_frames() {
+        if constexpr (pieces != 0) {
+            constexpr address chunks = (pieces - 1) / Journal::list_size + 1;
+            return Journal::half - Journal::head_bytes >=
+                   chunks * chunk_head<Journal::unit>(Journal::list_size) +
+                       address{pieces} * plain::page_size;
+        } else {
+            return false;
+        }
+    }
+    template <class Mode>
+    static auto journal() {
+        constexpr std::size_t block = Mode::block_bytes != 0    ? Mode::block_bytes
+                                      : object_residency<plain> ? 256
+                                                                : alignment;
+        constexpr bool overflows = pieces == 0 || pieces > 128;
+        constexpr std::size_t list_size = lesser(overflows ? plain::frame_count + 8 : pieces, 128);
+        using adaptor =
+            journal_storage<Storage,
+                            journal_shape<Mode::journal_bytes, block, filter_bits<Mode, block>(),
+                                          root_count, list_size, overflows>>;
+        static_assert(adaptor::steals || pieces != 0,
+                      "heap: journaled_no_steal needs paged<>; with other residencies choose "
+                      "journaled<JournalBytes>");
+        static_assert(adaptor::steals || pieces == 0 || holds_all_frames<adaptor>(),
+                      "heap: journaled_no_steal needs half of JournalBytes for all page frames and "
+                      "what describes them");
+        return std::type_identity<adaptor>{};
+    }
+
     template <class Mode>
     static auto wrap() {
         if constexpr (has_journal) {
-            constexpr std::size_t block = Mode::block_bytes != 0    ? Mode::block_bytes
-                                          : object_residency<plain> ? 256
-                                                                    : alignment;
-            constexpr std::size_t bits = [] {
-                if constexpr (Mode::filter_bits != 0) {
-                    return Mode::filter_bits;
-                } else if constexpr (fixed_size_storage<Storage>) {
-                    return std::bit_ceil(static_cast<std::size_t>(Storage::capacity / block) | 8);
-                } else {
-                    return std::size_t{4096};
-                }
-            }();
-            using shape = journal_shape<Mode::journal_bytes, block, bits, root_count>;
-            return std::type_identity<journal_storage<Storage, shape>>{};
+            return journal<Mode>();
         } else if constexpr (root_count != 0) {
             constexpr std::size_t head = align_up(
                 sizeof(superblock) + root_count * sizeof(root_entry), access_unit<Storage>);

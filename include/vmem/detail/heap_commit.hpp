@@ -62,10 +62,6 @@ protected:
     void close() noexcept { static_cast<void>(self().residency_.storage().close()); }
 
 private:
-    /// Changes that are noted down without being written first.
-    static constexpr std::size_t list_size =
-        Residency::frame_count < 120 ? Residency::frame_count + 8 : 128;
-
     [[nodiscard]] Heap& self() noexcept { return static_cast<Heap&>(*this); }
 
     [[nodiscard]] result<void> commit_now() {
@@ -77,7 +73,7 @@ private:
             return settled;
         }
         superblock head = self().description(self().size());
-        commit_buffer<list_size> buffer;
+        commit_buffer<Residency::storage_type::list_size> buffer;
         commit_list list = buffer.list(head, self().roots_.entries());
         journal.begin_commit(list);
         if (const auto written = self().residency_.write_out(); !written) {

@@ -3,7 +3,6 @@
 #define VMEM_DETAIL_HEAP_IMAGE_HPP
 
 #include <vmem/config.hpp>
-#include <vmem/persist/superblock.hpp>
 #include <vmem/residency/concept.hpp>
 #include <vmem/result.hpp>
 
@@ -15,21 +14,9 @@ namespace vmem::detail {
 
 /// How a `Heap` begins: makes an image on its storage, or takes up one that is there. `Copies`
 /// knows where the superblock is.
-template <class Heap, class Allocator, class Residency, std::size_t Roots, class Copies>
+template <class Heap, class Residency, class Copies>
 class heap_image : protected Copies {
 protected:
-    [[nodiscard]] superblock description(address size) const noexcept {
-        superblock block;
-        block.page_size = static_cast<std::uint32_t>(Residency::reserved);
-        block.size = size;
-        block.address_bits = std::numeric_limits<typename Residency::address_type>::digits;
-        block.allocator = Allocator::media_id;
-        block.residency = object_residency<Residency> ? 2 : 1;
-        block.roots = static_cast<std::uint32_t>(Roots);
-        Copies::locate(block);
-        return block;
-    }
-
     [[nodiscard]] result<void> format_image() {
         if (const auto started = self().residency_.start(size_at_hand()); !started) {
             return started;
@@ -51,14 +38,14 @@ protected:
             !made) {
             return made;
         }
-        return Copies::end_image(description(self().size()), self().roots_.entries());
+        return Copies::end_image(self().size(), self().roots_.entries());
     }
 
     [[nodiscard]] result<void> open_image() {
         if (const auto started = self().residency_.start(size_at_hand()); !started) {
             return started;
         }
-        const auto found = Copies::read_image(description(size_at_hand()), self().roots_.entries());
+        const auto found = Copies::read_image(size_at_hand(), self().roots_.entries());
         self().roots_.set_changed(false);
         if (!found) {
             return failure(found.error());
@@ -75,7 +62,7 @@ protected:
     }
 
     [[nodiscard]] result<void> restore_image() {
-        const auto found = Copies::read_image(description(size_at_hand()), self().roots_.entries());
+        const auto found = Copies::read_image(size_at_hand(), self().roots_.entries());
         if (!found) {
             return failure(found.error());
         }

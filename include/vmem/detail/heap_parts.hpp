@@ -57,14 +57,14 @@ struct heap_parts {
         if constexpr (Scratch) {
             return std::type_identity<scratch_image<residency>>{};
         } else if constexpr (has_journal) {
-            return std::type_identity<journaled_image<heap_type, residency>>{};
+            return std::type_identity<journaled_image<heap_type, residency, root_count>>{};
         } else {
             return std::type_identity<plain_image<heap_type, Storage, residency, root_count>>{};
         }
     }
     /// Where the superblock is.
     using copies = typename decltype(choose_copies<is_scratch>())::type;
-    using image = heap_image<heap_type, Allocator, residency, root_count, copies>;
+    using image = heap_image<heap_type, residency, copies>;
 };
 
 } // namespace vmem::detail

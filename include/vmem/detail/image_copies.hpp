@@ -36,16 +36,27 @@ struct image_layout {
         headed || second < Residency::reserved ? Residency::reserved : second + copy_bytes;
 };
 
+/// What a superblock says of the modules of a `Heap` with `size` bytes of virtual memory.
+template <class Heap, class Residency, std::size_t Roots>
+[[nodiscard]] superblock describe_modules(address size) noexcept {
+    superblock block;
+    block.page_size = static_cast<std::uint32_t>(Residency::reserved);
+    block.size = size;
+    block.address_bits = std::numeric_limits<typename Residency::address_type>::digits;
+    block.allocator = Heap::allocator_type::media_id;
+    block.residency = object_residency<Residency> ? 2 : 1;
+    block.roots = static_cast<std::uint32_t>(Roots);
+    return block;
+}
+
 /// What a heap makes of a storage that need not outlive it.
 template <class Residency>
 class scratch_image {
 protected:
     static constexpr address region_begin = Residency::reserved;
 
-    static void locate(superblock&) noexcept {}
     [[nodiscard]] static result<void> begin_image() noexcept { return {}; }
-    [[nodiscard]] static result<void> end_image(superblock&&,
-                                                std::span<const root_entry>) noexcept {
+    [[nodiscard]] static result<void> end_image(address, std::span<const root_entry>) noexcept {
         return {};
     }
 };
@@ -58,13 +69,15 @@ class plain_image {
 protected:
     static constexpr address region_begin = layout::begin;
 
-    /// Adds to a description of the composition where things are.
-    static void locate(superblock& block) noexcept {
+    /// What it says of a virtual memory of `size` bytes.
+    [[nodiscard]] static superblock description(address size) noexcept {
+        auto block = describe_modules<Heap, Residency, Roots>(size);
         block.second = layout::second;
         block.data = 0;
         if constexpr (layout::headed) {
             block.data = Residency::storage_type::data_at;
         }
+        return block;
     }
 
     /// An image that is half made must not be taken for the one that was there before.
@@ -78,10 +91,11 @@ protected:
             return wiped ? self().storage().sync() : wiped;
         }
     }
-    [[nodiscard]] result<void> end_image(superblock&& block, std::span<const root_entry> roots) {
+    [[nodiscard]] result<void> end_image(address size, std::span<const root_entry> roots) {
         if (const auto saved = self().residency_.sync(); !saved) {
             return saved;
         }
+        superblock block = description(size);
         for (unsigned number = 0; number != 2; ++number) {
             block.sequence = number;
             if (const auto written = write_copy(block, roots); !written) {
@@ -92,8 +106,8 @@ protected:
         return self().storage().sync();
     }
     /// Takes up the newest image that this composition can, with its roots: bytes of virtual
-    /// memory.
-    [[nodiscard]] result<address> read_image(const superblock& mine, std::span<root_entry> roots) {
+    /// memory, at most `most`.
+    [[nodiscard]] result<address> read_image(address most, std::span<root_entry> roots) {
         superblock_copies found;
         auto done = read_copies(self().storage(), layout::second, roots, found);
         if (done && !found.any()) {
@@ -103,7 +117,7 @@ protected:
             return failure(done.error());
         }
         const superblock& newest = found.newest();
-        done = mine.accepts(newest);
+        done = description(most).accepts(newest);
         if constexpr (Roots != 0) {
             const address at = newest.sequence % 2 == 0 ? 0 : layout::second;
             done = done ? read_roots(self().storage(), at, newest, roots) : done;
@@ -116,7 +130,8 @@ protected:
     }
     /// Replaces the older copy, after all that the roots speak of is durable. Two syncs have to be
     /// there: one was before this.
-    [[nodiscard]] result<void> save_roots(superblock block, std::span<const root_entry> roots) {
+    [[nodiscard]] result<void> save_roots(address size, std::span<const root_entry> roots) {
+        superblock block = description(size);
         block.sequence = number_.value + 1;
         auto saved = write_copy(block, roots);
         saved = saved ? self().storage().sync() : saved;
@@ -157,26 +172,30 @@ private:
 };
 
 /// The same for a heap with a journal, which has all that.
-template <class Heap, class Residency>
+template <class Heap, class Residency, std::size_t Roots>
 class journaled_image {
     using journal = typename Residency::storage_type;
 
 protected:
     static constexpr address region_begin = Residency::reserved;
 
-    static void locate(superblock& block) noexcept {
+    /// Out of line, as each commit asks for it too.
+    [[nodiscard, gnu::noinline]] static superblock description(address size) noexcept {
+        auto block = describe_modules<Heap, Residency, Roots>(size);
         block.second = journal::half;
         block.data = journal::data_at;
-        block.block = journal::block_bytes;
+        block.block = journal::steals ? journal::block_bytes : 0;
         block.durability = 2;
+        return block;
     }
     [[nodiscard]] result<void> begin_image() { return self().residency_.storage().begin_format(); }
-    [[nodiscard]] result<void> end_image(superblock&& block, std::span<const root_entry> roots) {
+    [[nodiscard]] result<void> end_image(address size, std::span<const root_entry> roots) {
         const auto saved = self().residency_.write_out();
+        superblock block = description(size);
         return saved ? self().residency_.storage().end_format(block, roots) : saved;
     }
-    [[nodiscard]] result<address> read_image(const superblock& mine, std::span<root_entry> roots) {
-        return self().residency_.storage().recover(mine, roots);
+    [[nodiscard]] result<address> read_image(address most, std::span<root_entry> roots) {
+        return self().residency_.storage().recover(description(most), roots);
     }
 
 private:

@@ -34,9 +34,13 @@ protected:
     using base::number_;
     using base::spilled_;
 
+    /// Whether some of what is to be committed is in the log alone.
+    [[nodiscard]] static bool has_overflowed(const commit_list& list) noexcept {
+        return Shape::list_overflows && list.overflowed;
+    }
     /// Notes down what is to be committed.
     [[nodiscard]] result<void> note(commit_list& list, address to, std::span<const std::byte> in) {
-        if (list.is_full()) {
+        if (Shape::list_overflows && list.is_full()) {
             if (const auto written = overflow(list); !written) {
                 return written;
             }
@@ -55,7 +59,7 @@ protected:
         if (spilled_ != 0) {
             done = this->sum_or_apply_spilled(number_, &head.spilled_crc);
         }
-        if (done && list.overflowed && !list.is_empty()) {
+        if (done && has_overflowed(list) && !list.is_empty()) {
             done = overflow(list);
         }
         if (done) {
@@ -68,7 +72,7 @@ protected:
 
     /// Writes to where it belongs what has just been committed: later changes last.
     [[nodiscard]] result<void> bring_home(const commit_list& list) {
-        if (list.overflowed) {
+        if (has_overflowed(list)) {
             return this->apply(base::head_at(number_));
         }
         result<void> done;

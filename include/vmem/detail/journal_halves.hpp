@@ -74,11 +74,13 @@ protected:
         if (size() == 0) {
             return failure(errc::wrong_size);
         }
-        if (const auto done = wipe_copies(inner_, half); !done) {
-            return done;
+        auto wiped = wipe_copies(inner_, half);
+        if constexpr (layout::steals) {
+            for (unsigned n = 0; wiped && n != 2; ++n) {
+                wiped = write_zeros(inner_, head_at(n) + layout::slots_end, directory_type::size);
+            }
         }
-        const auto wiped = write_zeros(inner_, layout::slots_end, directory_type::size);
-        return wiped ? write_zeros(inner_, half + layout::slots_end, directory_type::size) : wiped;
+        return wiped;
     }
     /// Makes invalid the superblock at `at`, and syncs.
     [[nodiscard]] result<void> wipe_head(address at) {
@@ -140,7 +142,7 @@ protected:
     /// Copies to where it belongs what a commit wrote. Precondition: it is valid.
     [[nodiscard]] result<void> apply(const superblock& head) {
         result<void> done;
-        if (head.spilled != 0) {
+        if (layout::steals && head.spilled != 0) {
             done = sum_or_apply_spilled(head.sequence, nullptr);
         }
         const address begin = head_at(head.sequence) + head_bytes;
@@ -177,7 +179,7 @@ private:
         if (done && crc != head.log_crc) {
             return failure(errc::corrupt);
         }
-        if (done && head.spilled != 0) {
+        if (layout::steals && done && head.spilled != 0) {
             crc = 0;
             done = sum_or_apply_spilled(head.sequence, &crc);
             if (done && crc != head.spilled_crc) {

@@ -37,7 +37,9 @@ struct journal_layout {
         "journaled: a block must be a multiple of the storage's read_size and write_size");
     static_assert(traits::read_size <= traits::write_size,
                   "journaled: the storage's read_size must not be larger than its write_size");
-    static_assert(std::has_single_bit(Shape::filter_bits) && Shape::filter_bits >= 8,
+    /// Whether blocks may leave RAM before their commit.
+    static constexpr bool steals = Shape::filter_bits != 0;
+    static_assert(!steals || (std::has_single_bit(Shape::filter_bits) && Shape::filter_bits >= 8),
                   "journaled: FilterBits must be a power of two, at least 8");
 
     /// Bytes of a superblock with its roots.
@@ -51,16 +53,19 @@ struct journal_layout {
 
 private:
     static constexpr std::size_t most_slots =
-        static_cast<std::size_t>((half - head_bytes) / (block_bytes + sizeof(journal_spill)));
+        steals
+            ? static_cast<std::size_t>((half - head_bytes) / (block_bytes + sizeof(journal_spill)))
+            : 0;
 
 public:
     using directory_type = journal_directory<Storage, most_slots>;
     /// End of the copies of blocks in a half, and start of their directory.
-    static constexpr address slots_end = align_down(half - directory_type::size, block_bytes);
+    static constexpr address slots_end =
+        steals ? align_down(half - directory_type::size, block_bytes) : half;
     /// Copies of blocks that fit, with a log of at least one entry.
     static constexpr std::size_t slots =
-        static_cast<std::size_t>((slots_end - head_bytes) / block_bytes);
-    static_assert(slots_end > head_bytes && slots >= 2 && slots <= most_slots,
+        steals ? static_cast<std::size_t>((slots_end - head_bytes) / block_bytes) : 0;
+    static_assert(!steals || (slots_end > head_bytes && slots >= 2 && slots <= most_slots),
                   "journaled: the journal is too small; it needs eight blocks and 2 KiB at least");
     /// Where virtual memory begins.
     static constexpr address data_at = 2 * half;

@@ -15,7 +15,7 @@
 namespace vmem::detail {
 
 /// The blocks that a transaction writes before its commit: where they are, and how they get there.
-template <class Storage, class Shape>
+template <class Storage, class Shape, bool Steals = Shape::filter_bits != 0>
 class journal_spills : public journal_halves<Storage, Shape> {
     using base = journal_halves<Storage, Shape>;
 
@@ -28,10 +28,6 @@ protected:
     using base::directory;
     using base::inner_;
     using base::slot_at;
-
-    [[nodiscard]] static std::size_t in_block(address at, std::size_t count) noexcept {
-        return lesser(block_bytes - static_cast<std::size_t>(at % block_bytes), count);
-    }
 
     /// Reads what was written last.
     [[nodiscard]] result<void> fetch(address from, std::span<std::byte> out) {
@@ -61,8 +57,37 @@ protected:
         return done;
     }
 
-    /// Writes a part of a block to its copy in the journal.
-    [[nodiscard]] result<void> spill(address to, std::span<const std::byte> part) {
+    /// Writes to the copies in the journal. Errors: over_journal, and from then on until a
+    /// rollback; the storage's.
+    [[nodiscard]] result<void> spill(address to, std::span<const std::byte> in) {
+        result<void> done;
+        while (done && !in.empty()) {
+            const auto part = in.first(in_block(to, in.size()));
+            done = spill_part(to, part);
+            to += part.size();
+            in = in.subspan(part.size());
+        }
+        return done;
+    }
+    void forget_spilled() noexcept {
+        filter_.fill(std::byte{0});
+        spilled_ = 0;
+    }
+
+    /// Of the transaction at hand; 0 if there is no image.
+    std::uint64_t number_ = 0;
+    /// Blocks that it has written.
+    std::uint32_t spilled_ = 0;
+    /// Why nothing can be written until a rollback.
+    errc failed_{};
+
+private:
+    [[nodiscard]] static std::size_t in_block(address at, std::size_t count) noexcept {
+        return lesser(block_bytes - static_cast<std::size_t>(at % block_bytes), count);
+    }
+
+    /// Writes a part of a block to its copy.
+    [[nodiscard]] result<void> spill_part(address to, std::span<const std::byte> part) {
         auto table = directory(number_);
         auto done = table.find(block_of(to));
         if (!done) {
@@ -100,19 +125,7 @@ protected:
         }
         return done;
     }
-    void forget_spilled() noexcept {
-        filter_.fill(std::byte{0});
-        spilled_ = 0;
-    }
 
-    /// Of the transaction at hand; 0 if there is no image.
-    std::uint64_t number_ = 0;
-    /// Blocks that it has written.
-    std::uint32_t spilled_ = 0;
-    /// Why nothing can be written until a rollback.
-    errc failed_{};
-
-private:
     [[nodiscard]] static std::uint32_t block_of(address at) noexcept {
         return static_cast<std::uint32_t>(at / block_bytes);
     }
@@ -123,6 +136,33 @@ private:
 
     /// A bit for each block, or for several: whether it was written.
     std::array<std::byte, Shape::filter_bits / 8> filter_{};
+};
+
+/// The same where nothing is written before its commit.
+template <class Storage, class Shape>
+class journal_spills<Storage, Shape, false> : public journal_halves<Storage, Shape> {
+    using base = journal_halves<Storage, Shape>;
+
+public:
+    using base::base;
+    /// For the residency: what has changed has to stay in RAM.
+    static constexpr bool no_steal = true;
+
+protected:
+    [[nodiscard]] result<void> fetch(address from, std::span<std::byte> out) {
+        return base::inner_.read(base::data_at + from, out);
+    }
+    [[nodiscard]] result<void> spill(address, std::span<const std::byte> in) {
+        if (!in.empty()) {
+            failed_ = errc::over_journal;
+        }
+        return in.empty() ? result<void>() : failure(failed_);
+    }
+    static void forget_spilled() noexcept {}
+
+    std::uint64_t number_ = 0;
+    static constexpr std::uint32_t spilled_ = 0;
+    errc failed_{};
 };
 
 } // namespace vmem::detail

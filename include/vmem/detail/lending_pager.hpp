@@ -29,9 +29,14 @@ public:
 
     /// Lends RAM: at most `most` frames that lie one after the other, the longest such stretch of
     /// which none is pinned. They are the caller's until `take_back`; what they hold at first is
-    /// unspecified. Errors: no_free_frame if there is none; the storage's, then nothing is lent.
-    /// At most one storage write per frame.
+    /// unspecified. Errors: no_free_frame if there is none; the storage's, then nothing is lent. At
+    /// most one storage write per frame. Where changes have to stay in RAM, none that has any is
+    /// lent, and at most half of all.
     [[nodiscard]] result<pinned_bytes> lend(std::size_t most) noexcept {
+        if constexpr (base::keeps_changes) {
+            // The others are for what the borrower writes.
+            most = lesser(most, Frames / 2);
+        }
         const stretch free = longest_unpinned(most);
         if (free.count == 0) {
             return failure(errc::no_free_frame);
@@ -107,7 +112,8 @@ private:
         stretch longest;
         stretch now;
         for (std::size_t frame = 0; frame < Frames && longest.count < most; ++frame) {
-            if (frames_.pins(frame) != 0) {
+            const bool stays = base::keeps_changes && frames_.dirty().any(frame);
+            if (stays || frames_.pins(frame) != 0) {
                 now = {.first = frame + 1, .count = 0};
             } else if (++now.count > longest.count) {
                 longest = now;

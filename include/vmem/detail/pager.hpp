@@ -46,6 +46,8 @@ public:
     /// Bytes.
     static constexpr std::size_t page_size = PageSize;
     static constexpr std::size_t frame_count = Frames;
+    /// Pieces of memory that a `sync` hands to the storage at most.
+    static constexpr std::size_t sync_pieces = Frames;
     /// Bytes at the start that no address reaches.
     static constexpr address reserved = PageSize;
 
@@ -165,6 +167,9 @@ public:
     }
 
 protected:
+    /// Whether the storage takes changes at a commit only: then what has changed leaves last.
+    static constexpr bool keeps_changes = requires { requires Storage::no_steal; };
+
     using table = frame_table<Address, PageSize, Frames, Eviction, Translation>;
 
     /// The frame of the page of `at`, which is valid; brought in if need be, and not read if
@@ -218,7 +223,10 @@ protected:
         if (const std::size_t empty = frames_.empty_frame(); empty != Frames) {
             return empty;
         }
-        std::size_t frame = frames_.victim();
+        std::size_t frame = keeps_changes ? frames_.clean_victim() : Frames;
+        if (frame == Frames) {
+            frame = frames_.victim();
+        }
         if (frame == Frames) {
             return failure(errc::no_free_frame);
         }

@@ -42,6 +42,8 @@ class journal_storage : public detail::journal_commits<Storage, Shape> {
 public:
     using base::base;
     using base::block_bytes;
+    /// Changes that a commit can note down without writing them first.
+    static constexpr std::size_t list_size = Shape::list_size;
     using base::data_at;
     using base::geometry;
     using base::size;
@@ -57,9 +59,9 @@ public:
     /// Into the journal. During a commit `in` must stay as it is until the commit is complete.
     /// Errors: out_of_range; over_journal, and from then on until a rollback; the storage's.
     [[nodiscard]] result<void> write(address to, std::span<const std::byte> in) {
-        auto done = check(to, in.size());
-        if (!done) {
-            return done;
+        const auto valid = check(to, in.size());
+        if (!valid) {
+            return valid;
         }
         if (direct_) {
             return inner_.write(data_at + to, in);
@@ -68,15 +70,9 @@ public:
             return failure(failed_);
         }
         if (list_ != nullptr) {
-            return in.empty() ? done : this->note(*list_, to, in);
+            return in.empty() ? valid : this->note(*list_, to, in);
         }
-        while (done && !in.empty()) {
-            const auto part = in.first(base::in_block(to, in.size()));
-            done = this->spill(to, part);
-            to += part.size();
-            in = in.subspan(part.size());
-        }
-        return done;
+        return this->spill(to, in);
     }
     /// The pieces that `next()` returns, one after the other. As `write`.
     [[nodiscard]] result<void> write_gathered(address to, address, auto& next) {
@@ -161,7 +157,7 @@ public:
         if (failed_ != errc{}) {
             return failure(failed_);
         }
-        const bool nothing = list.is_empty() && !list.overflowed && spilled_ == 0;
+        const bool nothing = list.is_empty() && !base::has_overflowed(list) && spilled_ == 0;
         if (nothing && !roots_changed) {
             return {};
         }
@@ -243,7 +239,7 @@ private:
             done = this->wipe_head(base::head_at(number_));
             in_doubt_ = !done;
         }
-        if (done && has_spilled) {
+        if (base::steals && done && has_spilled) {
             done = directory(number_).forget();
         }
         done = done ? detail::read_roots(inner_, last_at(), last, roots) : done;

@@ -168,12 +168,9 @@ public:
     /// are spared while another can leave: a loop over the elements of several arrays returns to
     /// each of their pages at once, and policies that evict what was used once first would not let
     /// it.
-    [[nodiscard]] constexpr std::size_t victim() noexcept {
-        const std::size_t frame = victim_but(spare::newest);
-        return frame != Frames ? frame : victim_but(spare::none);
-    }
-    /// A frame whose page can leave without being saved, or `Frames`.
-    [[nodiscard]] constexpr std::size_t clean_victim() noexcept { return victim_but(spare::dirty); }
+    [[nodiscard]] constexpr std::size_t victim() noexcept { return choose_victim(false); }
+    /// The same of those whose pages can leave without being saved.
+    [[nodiscard]] constexpr std::size_t clean_victim() noexcept { return choose_victim(true); }
 
     /// From now on the empty `frame` holds `page`.
     constexpr void insert(std::size_t page, std::size_t frame) noexcept {
@@ -294,14 +291,17 @@ private:
         return [this](std::size_t frame) { return page_of(tags_[frame]); };
     }
 
-    /// Which pages do not leave besides those that are pinned.
-    enum class spare : std::uint8_t { none, newest, dirty };
-
-    [[nodiscard]] constexpr std::size_t victim_but(spare which) noexcept {
-        return eviction_.victim([this, which](std::size_t slot) {
-            return pins_[slot] == 0 && (which != spare::newest || !came_last(slot)) &&
-                   (which != spare::dirty || !dirty_.any(slot));
-        });
+    [[nodiscard]] constexpr std::size_t choose_victim(bool clean) noexcept {
+        std::size_t frame = Frames;
+        for (const bool spares : {true, false}) {
+            if (frame == Frames) {
+                frame = eviction_.victim([this, clean, spares](std::size_t slot) {
+                    return pins_[slot] == 0 && !(spares && came_last(slot)) &&
+                           !(clean && dirty_.any(slot));
+                });
+            }
+        }
+        return frame;
     }
 
     [[nodiscard]] constexpr bool came_last(std::size_t frame) const noexcept {

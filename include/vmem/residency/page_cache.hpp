@@ -98,6 +98,9 @@ public:
     /// that the caller has; see `lend`. At most one storage write per frame, one read, and those of
     /// `read` for a unit that is read in part at either end.
     [[nodiscard]] result<void> read_around(address from, std::span<std::byte> out) noexcept {
+        if constexpr (base::keeps_changes) {
+            return read(from, out);
+        }
         if (const auto valid = check(from, out.size()); !valid) {
             return valid;
         }
@@ -113,6 +116,9 @@ public:
     /// Errors: as `write`; then each byte is old or new. One storage write, and the operations of
     /// `write` for a unit that is written in part at either end.
     [[nodiscard]] result<void> write_around(address to, std::span<const std::byte> in) noexcept {
+        if constexpr (base::keeps_changes) {
+            return write(to, in);
+        }
         if (const auto valid = check(to, in.size()); !valid) {
             return valid;
         }

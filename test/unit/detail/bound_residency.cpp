@@ -44,6 +44,14 @@ static_assert(with_journal::block_bytes == 64 && with_journal::data_at == 8192 &
 static_assert(storage_of<paged<8192, 2>, durability<journaled<40960>>>::block_bytes == 4096);
 static_assert(storage_of<objects, durability<journaled<8192>>>::block_bytes == 256);
 static_assert(storage_of<objects, durability<journaled<8192, 128>>>::block_bytes == 128);
+// Pages note down one change per frame at most; of others nobody knows.
+template <class Residency>
+using changes_of = storage_of<Residency, durability<journaled<1048576>>>;
+static_assert(changes_of<paged<64, 4>>::list_size == 4);
+static_assert(changes_of<paged<64, 200>>::list_size == 128);
+static_assert(changes_of<objects>::list_size == 8 + 8);
+using without_blocks = storage_of<paged<64, 4>, durability<journaled_no_steal<8192>>>;
+static_assert(without_blocks::no_steal && !without_blocks::steals && with_journal::steals);
 
 static_assert(std::is_same_v<detail::medium_of<bound<paged<64, 4>>>::type, bound<paged<64, 4>>>);
 static_assert(std::is_same_v<detail::medium_of<bound<objects>>::type, bound<objects>::medium_type>);

@@ -185,6 +185,47 @@ TEST_CASE("journal_storage: what is too much is over_journal until a rollback") 
     CHECK(s.holds(s.current));
 }
 
+TEST_CASE(
+    "journal_storage: without early blocks only a commit is taken, and the log has all room") {
+    using no_steal = journal<disk, 0>;
+    static_assert(no_steal::no_steal && no_steal::slots_end == no_steal::half &&
+                  sizeof(no_steal) + 256 / 8 <= sizeof(journal<disk>));
+    disk medium;
+    subject<no_steal, disk> s(medium);
+    std::array<std::byte, 100> some{};
+    REQUIRE(s.storage.write(0, {}));
+    CHECK(error_of(s.storage.write(0, some)) == message(errc::over_journal));
+    CHECK(s.holds(s.committed));
+    commit_buffer<4> buffer;
+    vmem::superblock head = s.description();
+    auto list = buffer.list(head, s.roots);
+    s.storage.begin_commit(list);
+    CHECK(error_of(s.storage.write(0, some)) == message(errc::over_journal));
+    CHECK(error_of(s.storage.end_commit(true)) == message(errc::over_journal));
+    REQUIRE(s.storage.rollback(s.roots));
+    // Half of the journal without the head and what describes one entry.
+    std::vector<std::byte> most(no_steal::half - no_steal::head_bytes - 16 - 16);
+    for (const std::size_t more : {std::size_t{1}, std::size_t{0}}) {
+        std::vector<std::byte> bytes(most.size() + more, std::byte{7});
+        auto full = buffer.list(head, s.roots);
+        s.storage.begin_commit(full);
+        REQUIRE(s.storage.write(5, bytes));
+        const auto done = s.storage.end_commit(false);
+        CHECK(error_of(done) == (more != 0 ? message(errc::over_journal) : "none"));
+        if (done) {
+            std::ranges::copy(bytes, s.committed.begin() + 5);
+        } else {
+            REQUIRE(s.storage.rollback(s.roots));
+        }
+        CHECK(s.holds(s.committed));
+    }
+    no_steal again{vmem::storage_ref(medium)};
+    REQUIRE(again.recover(s.description(), s.roots));
+    std::vector<std::byte> found(s.committed.size());
+    REQUIRE(again.read(0, found));
+    CHECK(found == s.committed);
+}
+
 TEST_CASE("journal_storage: keeps to its bounds") {
     disk medium;
     subject<journal<disk>, disk> s(medium);

@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <vmem/algorithm.hpp>
+#include <vmem/allocator/nonresident_buddy_allocator.hpp>
+#include <vmem/allocator/nonresident_linked_list_allocator.hpp>
+#include <vmem/heap.hpp>
+#include <vmem/policies.hpp>
+#include <vmem/residency/paged.hpp>
+#include <vmem/storage/counted.hpp>
+#include <vmem/storage/ram_storage.hpp>
+#include <vmem/storage/storage_ref.hpp>
+
+#include "contract/faulty.hpp"
+#include "support/test_heap.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <doctest/doctest.h>
+#include <random>
+#include <span>
+#include <vector>
+
+namespace {
+
+using vmem::errc;
+using vmem::contract::fault_plan;
+using vmem::test::error_of;
+
+using disk = vmem::ram_storage<65536>;
+using list_allocator = vmem::nonresident_linked_list_allocator;
+using no_steal = vmem::durability<vmem::journaled_no_steal<16384>>;
+using steal = vmem::durability<vmem::journaled<16384>>;
+
+template <class Medium, class... Policies>
+using frames_of = vmem::heap<vmem::storage_ref<Medium>, vmem::paged<256, 8>, list_allocator,
+                             no_steal, Policies...>;
+using memory = frames_of<disk>;
+using word = vmem::vptr<std::uint32_t, memory>;
+
+// Neither the bits nor what they speak of.
+using with_blocks = vmem::heap<vmem::storage_ref<disk>, vmem::paged<256, 8>, list_allocator, steal>;
+static_assert(sizeof(memory) + 65536 / 256 / 8 <= sizeof(with_blocks));
+
+/// An array of whole pages, one element of each of which is looked at.
+template <class Heap>
+struct pages {
+    static constexpr std::size_t per_page = 256 / sizeof(std::uint32_t);
+    vmem::vptr<std::uint32_t, Heap> first;
+
+    pages(Heap& heap, std::size_t count) {
+        const auto block = heap.template allocate<std::uint32_t>((count + 1) * per_page).value();
+        first = block.from_address((block.to_address() + 255) / 256 * 256);
+    }
+    auto operator[](std::size_t n) const {
+        return first[static_cast<std::ptrdiff_t>(n * per_page)];
+    }
+};
+
+TEST_CASE("no_steal: what is committed stays, what is not is undone") {
+    disk medium;
+    word p;
+    {
+        memory heap(medium);
+        REQUIRE(heap.format());
+        p = heap.make<std::uint32_t>(1U).value();
+        REQUIRE(heap.set_root("p", p));
+        REQUIRE(heap.commit());
+        *p = 2U;
+        const auto lost = heap.make<std::uint32_t>(7U).value();
+        REQUIRE(heap.rollback());
+        CHECK(*p == 1U);
+        CHECK(heap.allocation().value().blocks == 1);
+        CHECK(error_of(heap.deallocate(lost)) != "none");
+        *p = 3U;
+        REQUIRE(heap.commit());
+        *p = 4U;
+    }
+    memory heap(medium);
+    REQUIRE(heap.open());
+    CHECK(*heap.root<std::uint32_t>("p").value() == 3U);
+    CHECK(heap.invariants_hold().value());
+}
+
+TEST_CASE("no_steal: nothing is written before the commit; what was only read leaves instead") {
+    using counting = vmem::counted<disk>;
+    counting medium;
+    using counted_heap = frames_of<counting>;
+    counted_heap heap(medium);
+    REQUIRE(heap.format());
+    const pages<counted_heap> data(heap, 40);
+    REQUIRE(heap.commit());
+    medium.reset_counts();
+    for (std::uint32_t n = 0; n < 5; ++n) {
+        data[n] = 100 + n;
+    }
+    for (unsigned round = 0; round < 3; ++round) {
+        for (std::size_t n = 5; n < 40; ++n) {
+            static_cast<void>(std::uint32_t{data[n]});
+        }
+    }
+    CHECK(medium.counts().writes == 0);
+    medium.reset_counts();
+    for (std::uint32_t n = 0; n < 5; ++n) {
+        CHECK(data[n] == 100 + n);
+    }
+    CHECK(medium.counts().reads == 0);
+    REQUIRE(heap.commit());
+    CHECK(medium.counts().syncs == 1);
+    // Of each page the word, once in the log and once at home; and the record.
+    CHECK(medium.counts().bytes_written <= 5 * (2 * 4 + 16) + 16 + 128 + 4 * 32);
+    REQUIRE(heap.open());
+    CHECK(data[4] == 104U);
+}
+
+TEST_CASE("no_steal: one that has to change more than the frames is over_journal and undone") {
+    disk medium;
+    memory heap(medium);
+    REQUIRE(heap.format());
+    const pages<memory> data(heap, 40);
+    for (std::size_t n = 0; n < 40; ++n) {
+        data[n] = 1U;
+        REQUIRE(heap.commit());
+    }
+    const auto change = [&](std::uint32_t value, std::size_t count) {
+        for (std::size_t n = 0; n < count; ++n) {
+            const auto done =
+                heap.write((&data[n]).to_address(), std::as_bytes(std::span(&value, 1)));
+            if (!done) {
+                return error_of(done);
+            }
+        }
+        return error_of(heap.commit());
+    };
+    CHECK(change(2, 8) == "none");
+    CHECK(change(3, 9) == message(errc::over_journal));
+    // All that follows is refused as well, until it is undone.
+    const std::uint32_t four = 4;
+    CHECK(error_of(heap.commit()) == message(errc::over_journal));
+    CHECK(data[0] == 2U);
+    CHECK(data[7] == 2U);
+    CHECK(data[8] == 1U);
+    REQUIRE(heap.write((&data[0]).to_address(), std::as_bytes(std::span(&four, 1))));
+    REQUIRE(heap.commit());
+    REQUIRE(heap.open());
+    CHECK(data[0] == 4U);
+    CHECK(data[1] == 2U);
+    CHECK(heap.invariants_hold().value());
+}
+
+TEST_CASE("no_steal: an allocation that finds no frame undoes no more than its transaction") {
+    disk medium;
+    memory heap(medium);
+    REQUIRE(heap.format());
+    const pages<memory> data(heap, 40);
+    REQUIRE(heap.commit());
+    const auto before = heap.allocation().value();
+    for (std::size_t n = 0; n < 8; ++n) {
+        data[n] = 9U;
+    }
+    CHECK(error_of(heap.allocate<std::uint32_t>(5)) == message(errc::over_journal));
+    CHECK(error_of(heap.commit()) == message(errc::over_journal));
+    CHECK(heap.allocation().value().blocks == before.blocks);
+    CHECK(heap.allocate<std::uint32_t>(5));
+    REQUIRE(heap.commit());
+    CHECK(heap.allocation().value().blocks == before.blocks + 1);
+    CHECK(heap.invariants_hold().value());
+}
+
+TEST_CASE("no_steal: a format may be larger than the frames") {
+    disk medium;
+    using buddies = vmem::heap<vmem::storage_ref<disk>, vmem::paged<64, 3>,
+                               vmem::nonresident_buddy_allocator<>, no_steal>;
+    buddies heap(medium);
+    REQUIRE(heap.format());
+    CHECK(heap.invariants_hold().value());
+    REQUIRE(heap.open());
+    CHECK(heap.invariants_hold().value());
+}
+
+TEST_CASE("no_steal: neither kind of journal takes up an image of the other") {
+    disk medium;
+    {
+        memory heap(medium);
+        REQUIRE(heap.format());
+        with_blocks other(medium);
+        CHECK(error_of(other.open()) == message(errc::geometry_mismatch));
+        REQUIRE(heap.open());
+    }
+    with_blocks other(medium);
+    REQUIRE(other.format());
+    memory heap(medium);
+    CHECK(error_of(heap.open()) == message(errc::geometry_mismatch));
+}
+
+TEST_CASE("no_steal: algorithms work where what they change fits the frames") {
+    disk medium;
+    memory heap(medium);
+    REQUIRE(heap.format());
+    const auto numbers = heap.allocate<std::uint32_t>(100).value();
+    std::mt19937 random(3);
+    std::vector<std::uint32_t> expected(100);
+    std::ranges::generate(expected, random);
+    REQUIRE(heap.write(numbers.to_address(), std::as_bytes(std::span(expected))));
+    REQUIRE(vmem::sort(numbers, 100));
+    std::ranges::sort(expected);
+    REQUIRE(heap.commit());
+    REQUIRE(heap.open());
+    std::vector<std::uint32_t> found(100);
+    REQUIRE(heap.read(numbers.to_address(), std::as_writable_bytes(std::span(found))));
+    CHECK(found == expected);
+}
+
+TEST_CASE("no_steal: a page that is pinned for writing is committed as it is") {
+    disk medium;
+    memory heap(medium);
+    REQUIRE(heap.format());
+    const pages<memory> data(heap, 40);
+    REQUIRE(heap.commit());
+    {
+        const auto held = (&data[0]).write();
+        REQUIRE(held);
+        **held = 5U;
+        REQUIRE(heap.commit());
+        for (std::size_t n = 1; n < 40; ++n) {
+            static_cast<void>(std::uint32_t{data[n]});
+        }
+        CHECK(**held == 5U);
+    }
+    REQUIRE(heap.open());
+    CHECK(data[0] == 5U);
+}
+
+TEST_CASE("no_steal: random transactions leave what a plain array holds") {
+    disk medium;
+    constexpr std::size_t count = 60;
+    constexpr std::uint64_t seed = 11;
+    CAPTURE(seed);
+    std::mt19937_64 random(seed);
+    std::array<std::uint32_t, count> committed{};
+    memory heap(medium);
+    REQUIRE(heap.format());
+    const pages<memory> data(heap, count);
+    for (std::size_t n = 0; n < count; ++n) {
+        data[n] = 0U;
+        REQUIRE(heap.commit());
+    }
+    std::uint32_t refused = 0;
+    for (std::uint32_t round = 1; round < 2000; ++round) {
+        CAPTURE(round);
+        std::array<std::uint32_t, count> current = committed;
+        bool fits = true;
+        for (std::size_t n = random() % 12; fits && n != 0; --n) {
+            const std::size_t page = random() % count;
+            const auto at = (&data[page]).to_address();
+            fits = heap.write(at, std::as_bytes(std::span(&round, 1))).has_value();
+            current[page] = round;
+        }
+        const std::size_t looked_at = random() % count;
+        std::uint32_t found = 0;
+        if (fits && heap.read((&data[looked_at]).to_address(),
+                              std::as_writable_bytes(std::span(&found, 1)))) {
+            CHECK(found == current[looked_at]);
+        }
+        const bool done = random() % 4 == 0 ? !heap.rollback() : heap.commit().has_value();
+        committed = done ? current : committed;
+        refused += fits ? 0U : 1U;
+        CHECK_FALSE((done && !fits));
+        if (random() % 16 == 0) {
+            REQUIRE(heap.open());
+        }
+        for (std::size_t n = 0; round % 8 == 0 && n < count; ++n) {
+            REQUIRE(data[n] == committed[n]);
+        }
+    }
+    CHECK(refused > 100);
+}
+
+// --- a storage that fails ---
+
+using fragile = vmem::contract::faulty<disk>;
+
+void check_faults(fault_plan (*plan)(std::uint64_t)) {
+    bool done = false;
+    for (std::uint64_t n = 1; !done && n < 100; ++n) {
+        CAPTURE(n);
+        fragile medium{disk()};
+        using heap_type = frames_of<fragile>;
+        heap_type heap(medium);
+        REQUIRE(heap.format());
+        const pages<heap_type> data(heap, 20);
+        REQUIRE(heap.commit());
+        for (std::size_t page = 0; page < 7; ++page) {
+            data[page] = 1U;
+        }
+        REQUIRE(heap.commit());
+        medium.set_plan(plan(n));
+        const std::uint32_t two = 2;
+        bool written = true;
+        for (std::size_t page = 0; page < 7; ++page) {
+            written = written &&
+                      heap.write((&data[page]).to_address(), std::as_bytes(std::span(&two, 1)));
+        }
+        const bool committed = heap.commit().has_value();
+        done = medium.writes() < n && medium.syncs() < n && medium.reads() < n;
+        medium.set_plan({});
+        REQUIRE(heap.is_open());
+        if (!committed) {
+            REQUIRE(heap.rollback());
+        }
+        for (unsigned again = 0; again < 2; ++again) {
+            for (std::size_t page = 0; page < 7 && committed == written; ++page) {
+                CHECK(data[page] == (committed ? 2U : 1U));
+            }
+            REQUIRE(heap.open());
+        }
+        CHECK(heap.invariants_hold().value());
+    }
+    CHECK(done);
+}
+
+TEST_CASE("no_steal: a write, a read or a sync that fails undoes the commit, or is made up for") {
+    check_faults([](std::uint64_t n) { return fault_plan{.fail_writes = {.first = n}}; });
+    check_faults([](std::uint64_t n) { return fault_plan{.fail_reads = {.first = n}}; });
+    check_faults([](std::uint64_t n) { return fault_plan{.fail_syncs = {.first = n}}; });
+}
+
+} // namespace
