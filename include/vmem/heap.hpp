@@ -20,8 +20,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <new>
-#include <span>
 #include <type_traits>
 #include <utility>
 
@@ -42,12 +40,14 @@ class heap : public detail::heap_parts<Storage, Residency, Allocator, Policies..
              public detail::heap_parts<Storage, Residency, Allocator, Policies...>::objects,
              public detail::heap_parts<Storage, Residency, Allocator, Policies...>::commits,
              public detail::heap_parts<Storage, Residency, Allocator, Policies...>::root_names,
+             private detail::heap_parts<Storage, Residency, Allocator, Policies...>::construction,
              private detail::heap_parts<Storage, Residency, Allocator, Policies...>::image {
     static_assert((check_storage<Storage>(), true));
     static_assert((detail::check_policies<Policies...>(), true));
 
     using parts = detail::heap_parts<Storage, Residency, Allocator, Policies...>;
     using base = typename parts::memory;
+    using construction = typename parts::construction;
     using image = typename parts::image;
     using base::residency_;
     using base::section;
@@ -55,6 +55,7 @@ class heap : public detail::heap_parts<Storage, Residency, Allocator, Policies..
     friend typename parts::commits;
     friend typename parts::root_names;
     friend typename parts::copies;
+    friend construction;
     friend image;
 
 public:
@@ -136,7 +137,8 @@ public:
         if (count > (std::numeric_limits<address>::max)() / sizeof(T)) {
             return failure(errc::out_of_memory);
         }
-        constexpr bool even = std::has_single_bit(sizeof(T)) && sizeof(T) <= whole_limit;
+        constexpr bool even =
+            std::has_single_bit(sizeof(T)) && sizeof(T) <= construction::whole_limit;
         return grant<T>({.size = address{count} * sizeof(T),
                          .align = even ? sizeof(T) : alignof(T),
                          .within = 0});
@@ -152,7 +154,7 @@ public:
             auto owned = this->template make_unique<T>(std::forward<Args>(args)...);
             return owned ? result<vptr<T, heap>>(owned->release()) : failure(owned.error());
         } else {
-            return make_in_place<T>(std::forward<Args>(args)...);
+            return construction::template make_in_place<T>(std::forward<Args>(args)...);
         }
     }
 
@@ -220,9 +222,6 @@ public:
     }
 
 private:
-    /// Objects up to this size (bytes) can be kept from straddling.
-    static constexpr address whole_limit = residency_type::page_size;
-
     [[nodiscard]] result<void> entered(result<void> outcome) {
         if (!outcome && residency_.unpinned_frames() == residency_type::frame_count) {
             residency_.stop();
@@ -272,63 +271,12 @@ private:
         return vptr<T, heap>::from_address(static_cast<address_type>(*granted));
     }
 
-    template <class T, class... Args>
-    [[nodiscard]] result<vptr<T, heap>> make_in_place(Args&&... args) {
-        const auto made = grant<T>({.size = sizeof(T),
-                                    .align = alignof(T),
-                                    .within = sizeof(T) <= whole_limit ? whole_limit : 0});
-        if (!made) {
-            return made;
-        }
-        unfinished<T> room{*this, *made};
-        if (const auto stored = construct<T>(*made, std::forward<Args>(args)...); !stored) {
-            return failure(stored.error());
-        }
-        room.block = nullptr;
-        return made;
-    }
-
-    /// Gives the room back of an object that is not constructed, even because of an exception.
-    template <class T>
-    struct unfinished {
-        heap& owner;
-        vptr<T, heap> block;
-
-        ~unfinished() {
-            if (block != nullptr) {
-                static_cast<void>(owner.deallocate(block));
-            }
-        }
-    };
-
     /// Frees a block, and what is resident of it.
     [[nodiscard]] result<void> release(address block) {
         if constexpr (object_residency<residency_type>) {
             return this->release_object(block);
         } else {
             return allocator_.deallocate(medium(), block);
-        }
-    }
-
-    template <class T, class... Args>
-    [[nodiscard]] result<void> construct(vptr<T, heap> p, Args&&... args) {
-        constexpr bool is_small = sizeof(T) <= detail::lesser(4 * sizeof(void*), whole_limit) &&
-                                  alignof(T) <= alignof(std::max_align_t);
-        if constexpr (is_small && std::is_trivially_copyable_v<T>) {
-            const T object(std::forward<Args>(args)...);
-            return this->write(p.to_address(), std::as_bytes(std::span(&object, 1)));
-        } else if constexpr (sizeof(T) <= whole_limit) {
-            auto room = p.write();
-            if (!room) {
-                return failure(room.error());
-            }
-            ::new (static_cast<void*>(room->data())) T(std::forward<Args>(args)...);
-            return {};
-        } else {
-            // Its destructor does not run: the object lives on in virtual memory.
-            detail::raw_object<T> object;
-            ::new (static_cast<void*>(object.bytes().data())) T(std::forward<Args>(args)...);
-            return this->write(p.to_address(), object.bytes());
         }
     }
 

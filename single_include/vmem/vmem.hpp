@@ -7665,7 +7665,9 @@ public:
             return failure(errc::full);
         }
         auto index = static_cast<size_type>(state_.head + state_.size);
-        if (state_.size >= state_.capacity - state_.head) {
+        // The sum of two indices is not cut off where each of them stands for two bytes or more.
+        if (sizeof(T) != 1 ? index >= state_.capacity
+                           : state_.size >= state_.capacity - state_.head) {
             index = static_cast<size_type>(index - state_.capacity);
         }
         const bool copied = use<T, tail>(
@@ -13928,6 +13930,79 @@ private:
 } // namespace vmem::detail
 
 // ========================================================================================
+// vmem/detail/heap_construction.hpp
+#define VMEM_DETAIL_HEAP_CONSTRUCTION_HPP
+
+namespace vmem::detail {
+
+/// How a `Heap` of pages constructs an object in virtual memory: on the stack and then copied, in
+/// its page, or, what is larger than a page, in a buffer of its size on the stack.
+template <class Heap, class Residency>
+class heap_construction {
+protected:
+    /// Objects up to this size (bytes) can be kept from straddling.
+    static constexpr address whole_limit = Residency::page_size;
+
+    /// Errors: as `heap::make`.
+    template <class T, class... Args>
+    [[nodiscard]] result<vptr<T, Heap>> make_in_place(Args&&... args) {
+        const auto made =
+            self().template grant<T>({.size = sizeof(T),
+                                      .align = alignof(T),
+                                      .within = sizeof(T) <= whole_limit ? whole_limit : 0});
+        if (!made) {
+            return made;
+        }
+        unfinished<T> room{self(), *made};
+        if (const auto stored = construct<T>(*made, std::forward<Args>(args)...); !stored) {
+            return failure(stored.error());
+        }
+        room.block = nullptr;
+        return made;
+    }
+
+private:
+    [[nodiscard]] Heap& self() noexcept { return static_cast<Heap&>(*this); }
+
+    /// Gives the room back of an object that is not constructed, even because of an exception.
+    template <class T>
+    struct unfinished {
+        Heap& owner;
+        vptr<T, Heap> block;
+
+        ~unfinished() {
+            if (block != nullptr) {
+                static_cast<void>(owner.deallocate(block));
+            }
+        }
+    };
+
+    template <class T, class... Args>
+    [[nodiscard]] result<void> construct(vptr<T, Heap> p, Args&&... args) {
+        constexpr bool is_small = sizeof(T) <= lesser(4 * sizeof(void*), whole_limit) &&
+                                  alignof(T) <= alignof(std::max_align_t);
+        if constexpr (is_small && std::is_trivially_copyable_v<T>) {
+            const T object(std::forward<Args>(args)...);
+            return self().write(p.to_address(), std::as_bytes(std::span(&object, 1)));
+        } else if constexpr (sizeof(T) <= whole_limit) {
+            auto room = p.write();
+            if (!room) {
+                return failure(room.error());
+            }
+            ::new (static_cast<void*>(room->data())) T(std::forward<Args>(args)...);
+            return {};
+        } else {
+            // Its destructor does not run: the object lives on in virtual memory.
+            raw_object<T> object;
+            ::new (static_cast<void*>(object.bytes().data())) T(std::forward<Args>(args)...);
+            return self().write(p.to_address(), object.bytes());
+        }
+    }
+};
+
+} // namespace vmem::detail
+
+// ========================================================================================
 // vmem/detail/heap_image.hpp
 #define VMEM_DETAIL_HEAP_IMAGE_HPP
 
@@ -13966,7 +14041,8 @@ protected:
         if (const auto started = self().residency_.start(size_at_hand()); !started) {
             return started;
         }
-        const auto found = Copies::read_image(size_at_hand(), self().roots_.entries());
+        const auto found =
+            Copies::read_image(Copies::description(size_at_hand()), self().roots_.entries());
         self().roots_.set_changed(false);
         if (!found) {
             return failure(found.error());
@@ -13983,7 +14059,8 @@ protected:
     }
 
     [[nodiscard]] result<void> restore_image() {
-        const auto found = Copies::read_image(size_at_hand(), self().roots_.entries());
+        const auto found =
+            Copies::read_image(Copies::description(size_at_hand()), self().roots_.entries());
         if (!found) {
             return failure(found.error());
         }
@@ -14218,8 +14295,8 @@ protected:
         return self().storage().sync();
     }
     /// Takes up the newest image that this composition can, with its roots: bytes of virtual
-    /// memory, at most `most`.
-    [[nodiscard]] result<address> read_image(address most, std::span<root_entry> roots) {
+    /// memory.
+    [[nodiscard]] result<address> read_image(const superblock& mine, std::span<root_entry> roots) {
         superblock_copies found;
         auto done = read_copies(self().storage(), layout::second, roots, found);
         if (done && !found.any()) {
@@ -14229,7 +14306,7 @@ protected:
             return failure(done.error());
         }
         const superblock& newest = found.newest();
-        done = description(most).accepts(newest);
+        done = mine.accepts(newest);
         if constexpr (Roots != 0) {
             const address at = newest.sequence % 2 == 0 ? 0 : layout::second;
             done = done ? read_roots(self().storage(), at, newest, roots) : done;
@@ -14306,43 +14383,12 @@ protected:
         superblock block = description(size);
         return saved ? self().residency_.storage().end_format(block, roots) : saved;
     }
-    [[nodiscard]] result<address> read_image(address most, std::span<root_entry> roots) {
-        return self().residency_.storage().recover(description(most), roots);
+    [[nodiscard]] result<address> read_image(const superblock& mine, std::span<root_entry> roots) {
+        return self().residency_.storage().recover(mine, roots);
     }
 
 private:
     [[nodiscard]] Heap& self() noexcept { return static_cast<Heap&>(*this); }
-};
-
-} // namespace vmem::detail
-
-// ========================================================================================
-// vmem/detail/slot_or_error.hpp
-#define VMEM_DETAIL_SLOT_OR_ERROR_HPP
-
-namespace vmem::detail {
-
-/// A slot, a place, or why there is none: `result<std::size_t>` of small numbers, in one word,
-/// which a processor returns in a register.
-class [[nodiscard]] slot_or_error {
-public:
-    // NOLINTBEGIN(google-explicit-constructor): as those of `result`
-    /// Precondition: `slot` is at most half of what a word can be.
-    constexpr slot_or_error(std::size_t slot) noexcept : word_(slot) {}
-    constexpr slot_or_error(const failure& failed) noexcept
-        : word_(~static_cast<std::size_t>(result<void>(failed).error())) {}
-    // NOLINTEND(google-explicit-constructor)
-
-    [[nodiscard]] constexpr explicit operator bool() const noexcept {
-        return word_ <= (std::numeric_limits<std::size_t>::max)() / 2;
-    }
-    /// Precondition: there is one.
-    [[nodiscard]] constexpr std::size_t operator*() const noexcept { return word_; }
-    /// Precondition: there is none.
-    [[nodiscard]] constexpr errc error() const noexcept { return static_cast<errc>(~word_); }
-
-private:
-    std::size_t word_;
 };
 
 } // namespace vmem::detail
@@ -14407,6 +14453,37 @@ private:
 };
 
 } // namespace vmem
+
+// ========================================================================================
+// vmem/detail/slot_or_error.hpp
+#define VMEM_DETAIL_SLOT_OR_ERROR_HPP
+
+namespace vmem::detail {
+
+/// A slot, a place, or why there is none: `result<std::size_t>` of small numbers, in one word,
+/// which a processor returns in a register.
+class [[nodiscard]] slot_or_error {
+public:
+    // NOLINTBEGIN(google-explicit-constructor): as those of `result`
+    /// Precondition: `slot` is at most half of what a word can be.
+    constexpr slot_or_error(std::size_t slot) noexcept : word_(slot) {}
+    constexpr slot_or_error(const failure& failed) noexcept
+        : word_(~static_cast<std::size_t>(result<void>(failed).error())) {}
+    // NOLINTEND(google-explicit-constructor)
+
+    [[nodiscard]] constexpr explicit operator bool() const noexcept {
+        return word_ <= (std::numeric_limits<std::size_t>::max)() / 2;
+    }
+    /// Precondition: there is one.
+    [[nodiscard]] constexpr std::size_t operator*() const noexcept { return word_; }
+    /// Precondition: there is none.
+    [[nodiscard]] constexpr errc error() const noexcept { return static_cast<errc>(~word_); }
+
+private:
+    std::size_t word_;
+};
+
+} // namespace vmem::detail
 
 // ========================================================================================
 // vmem/unique_vptr.hpp
@@ -14671,6 +14748,118 @@ private:
 } // namespace vmem
 
 // ========================================================================================
+// vmem/detail/object_maker.hpp
+#define VMEM_DETAIL_OBJECT_MAKER_HPP
+
+namespace vmem::detail {
+
+/// Makes objects of any type in a `Heap` with object residency, which gives the room, and hands
+/// them to their owners.
+template <class Heap, class Residency>
+class object_maker {
+public:
+    /// Constructs a `T` in RAM. The storage grants its room; what is in it is written there when it
+    /// leaves RAM, or is flushed. Errors: larger_than_arena; no_free_frame (what is pinned leaves
+    /// no room in RAM); over_dirty_limit (what is pinned for writing leaves too little of it);
+    /// out_of_memory; not_open; the storage's.
+    ///
+    /// Of an object that is larger than the dirty limit nothing is ever unsaved here: it is written
+    /// at once, and a persist waits for that.
+    template <class T, class... Args>
+        requires(!std::is_array_v<T>)
+    [[nodiscard]] result<unique_vptr<T, Heap>> make_unique(Args&&... args) {
+        return make_object<T, T>(
+            1, [&](T* room) { ::new (static_cast<void*>(room)) T(std::forward<Args>(args)...); });
+    }
+    /// The same for an array of `count` elements, each value-initialised. Errors also: zero_size.
+    template <class Array>
+        requires std::is_unbounded_array_v<Array>
+    [[nodiscard]] result<unique_vptr<Array, Heap>> make_unique(std::size_t count) {
+        using element = std::remove_extent_t<Array>;
+        return make_object<Array, element>(count, [count](element* room) {
+            for (std::size_t n = 0; n < count; ++n) {
+                ::new (static_cast<void*>(room + n)) element();
+            }
+        });
+    }
+    /// Owns what `make`, or `unique_vptr::release`, gave. Precondition: nothing else does, and it
+    /// is a `T`, or that many of them.
+    template <class T>
+    [[nodiscard]] unique_vptr<T, Heap> adopt(vptr<T, Heap> p) noexcept {
+        return adopted<T>(p, 1);
+    }
+    template <class T>
+    [[nodiscard]] unique_vptr<T[], Heap> adopt(vptr<T, Heap> p, std::size_t count) noexcept {
+        return adopted<T[]>(p, count);
+    }
+
+private:
+    [[nodiscard]] Heap& self() noexcept { return static_cast<Heap&>(*this); }
+
+    template <class T, class Element>
+    [[nodiscard]] static unique_vptr<T, Heap> adopted(vptr<Element, Heap> p,
+                                                      std::size_t count) noexcept {
+        return unique_vptr<T, Heap>(
+            owned_object{.at = p.to_address(), .count = count, .slot = Residency::frame_count});
+    }
+
+    template <class T, class Element, class Construct>
+    [[nodiscard]] result<unique_vptr<T, Heap>> make_object(std::size_t count, Construct construct) {
+        check_storable<Element>();
+        static_assert(alignof(Element) <= default_alignment,
+                      "make_unique: T is aligned more strictly than the arena");
+        if (count == 0) {
+            return failure(errc::zero_size);
+        }
+        constexpr std::size_t most = (std::numeric_limits<std::size_t>::max)() / sizeof(Element);
+        const std::size_t size = lesser(count, most) * sizeof(Element);
+        if (Residency::can_be_unsaved(size)) {
+            return make_pinned<T, Element>(count, size, construct);
+        }
+        const critical_guard guard(self().residency().critical());
+        return make_pinned<T, Element>(count, size, construct);
+    }
+
+    template <class T, class Element, class Construct>
+    [[nodiscard]] result<unique_vptr<T, Heap>> make_pinned(std::size_t count, std::size_t size,
+                                                           Construct construct) {
+        const auto slot = self().make_room(size, alignof(Element));
+        if (!slot) {
+            return failure(slot.error());
+        }
+        auto& residency = self().residency();
+        unfinished object{self(), *slot};
+        construct(reinterpret_cast<Element*>(residency.raw(*slot)));
+        if (!Residency::can_be_unsaved(size)) {
+            if (const auto saved = self().save_new(*slot); !saved) {
+                return failure(saved.error());
+            }
+        }
+        object.finished = true;
+        const owned_object owned{
+            .at = residency.object_in(*slot).address, .count = count, .slot = *slot};
+        unpin_current<Heap>(*slot);
+        // In place: what is moved from is not worth destroying.
+        return result<unique_vptr<T, Heap>>(owned);
+    }
+
+    /// Frees a new object that is not constructed, even because of an exception.
+    struct unfinished {
+        Heap& heap;
+        std::size_t slot;
+        bool finished = false;
+
+        ~unfinished() {
+            if (!finished) {
+                heap.abandon(slot);
+            }
+        }
+    };
+};
+
+} // namespace vmem::detail
+
+// ========================================================================================
 // vmem/detail/object_heap.hpp
 #define VMEM_DETAIL_OBJECT_HEAP_HPP
 
@@ -14706,46 +14895,11 @@ protected:
 
 template <class Heap, class Residency, class PersistHandler>
     requires object_residency<Residency>
-class object_heap<Heap, Residency, PersistHandler> {
+class object_heap<Heap, Residency, PersistHandler> : public object_maker<Heap, Residency> {
 public:
     /// See `object_ram`.
     static constexpr auto worst_case_persist = Residency::worst_case_persist;
     static constexpr auto worst_case_access = Residency::worst_case_access;
-
-    /// Constructs a `T` in RAM. The storage grants its room; what is in it is written there when it
-    /// leaves RAM, or is flushed. Errors: larger_than_arena; no_free_frame (what is pinned leaves
-    /// no room in RAM); over_dirty_limit (what is pinned for writing leaves too little of it);
-    /// out_of_memory; not_open; the storage's.
-    ///
-    /// Of an object that is larger than the dirty limit nothing is ever unsaved here: it is written
-    /// at once, and a persist waits for that.
-    template <class T, class... Args>
-        requires(!std::is_array_v<T>)
-    [[nodiscard]] result<unique_vptr<T, Heap>> make_unique(Args&&... args) {
-        return make_object<T, T>(
-            1, [&](T* room) { ::new (static_cast<void*>(room)) T(std::forward<Args>(args)...); });
-    }
-    /// The same for an array of `count` elements, each value-initialised. Errors also: zero_size.
-    template <class Array>
-        requires std::is_unbounded_array_v<Array>
-    [[nodiscard]] result<unique_vptr<Array, Heap>> make_unique(std::size_t count) {
-        using element = std::remove_extent_t<Array>;
-        return make_object<Array, element>(count, [count](element* room) {
-            for (std::size_t n = 0; n < count; ++n) {
-                ::new (static_cast<void*>(room + n)) element();
-            }
-        });
-    }
-    /// Owns what `make`, or `unique_vptr::release`, gave. Precondition: nothing else does, and it
-    /// is a `T`, or that many of them.
-    template <class T>
-    [[nodiscard]] unique_vptr<T, Heap> adopt(vptr<T, Heap> p) noexcept {
-        return adopted<T>(p, 1);
-    }
-    template <class T>
-    [[nodiscard]] unique_vptr<T[], Heap> adopt(vptr<T, Heap> p, std::size_t count) noexcept {
-        return adopted<T[]>(p, count);
-    }
 
     /// Bytes that a persist would have to save, with a slot for each object that is not saved; at
     /// most that of `dirty_limit<>`.
@@ -14820,6 +14974,44 @@ public:
         return release_known(at, size);
     }
 
+    // For `object_maker`.
+
+    /// The slot of a new object, pinned and not yet written. Errors: those of `make_unique`.
+    [[nodiscard]] slot_or_error make_room(std::size_t size, std::size_t align) {
+        auto& residency = self().residency_;
+        const auto guard = self().section();
+        if (!self().is_open()) {
+            return failure(errc::not_open);
+        }
+        if (size > residency.largest_object()) {
+            return failure(errc::larger_than_arena);
+        }
+        const auto block = self().allocator_.allocate(residency.medium(),
+                                                      {.size = size, .align = align, .within = 0});
+        if (!block) {
+            return failure(block.error());
+        }
+        note_granted();
+        const auto slot =
+            residency.create(static_cast<typename Residency::address_type>(*block), size);
+        if (!slot) {
+            static_cast<void>(release_known(*block, size));
+        }
+        return slot;
+    }
+    /// Writes it to the storage. Errors: the storage's.
+    [[nodiscard]] result<void> save_new(std::size_t slot) {
+        const auto guard = self().lock();
+        return self().residency_.save_new(slot);
+    }
+    /// Unpins and frees it.
+    void abandon(std::size_t slot) {
+        const auto guard = self().section();
+        self().residency_.unpin(slot);
+        const auto& object = self().residency_.object_in(slot);
+        static_cast<void>(release_known(object.address, object.size));
+    }
+
     // For containers.
 
     /// What `use(T*)` returns, if the `T` at `at` can be used without further ado, else what
@@ -14830,12 +15022,11 @@ public:
                                                     Use use, Otherwise otherwise) {
         {
             const auto guard = self().lock();
-            auto& residency = self().residency_;
-            typename Residency::place where;
             constexpr access how = std::is_const_v<T> ? access::read : access::write;
-            if (residency.template find_near<sizeof(T), alignof(T), Whole, how>(at, slot, where))
-                [[likely]] {
-                return use(reinterpret_cast<T*>(residency.use(where)));
+            std::byte* const found =
+                self().residency_.template use_near<sizeof(T), alignof(T), Whole, how>(at, slot);
+            if (found != nullptr) [[likely]] {
+                return use(reinterpret_cast<T*>(found));
             }
         }
         return otherwise();
@@ -14876,13 +15067,6 @@ protected:
 private:
     [[nodiscard]] Heap& self() noexcept { return static_cast<Heap&>(*this); }
 
-    template <class T, class Element>
-    [[nodiscard]] static unique_vptr<T, Heap> adopted(vptr<Element, Heap> p,
-                                                      std::size_t count) noexcept {
-        return unique_vptr<T, Heap>(
-            owned_object{.at = p.to_address(), .count = count, .slot = Residency::frame_count});
-    }
-
     /// Forgets what starts within so many bytes as `size()` says afterwards.
     template <class Size>
     [[nodiscard]] result<void> release(address block, Size size) {
@@ -14907,90 +15091,6 @@ private:
         if (Heap::alive()) {
             static_cast<void>(Heap::current().persist());
         }
-    }
-
-    template <class T, class Element, class Construct>
-    [[nodiscard]] result<unique_vptr<T, Heap>> make_object(std::size_t count, Construct construct) {
-        check_storable<Element>();
-        static_assert(alignof(Element) <= default_alignment,
-                      "make_unique: T is aligned more strictly than the arena");
-        if (count == 0) {
-            return failure(errc::zero_size);
-        }
-        constexpr std::size_t most = (std::numeric_limits<std::size_t>::max)() / sizeof(Element);
-        const std::size_t size = lesser(count, most) * sizeof(Element);
-        if (Residency::can_be_unsaved(size)) {
-            return make_pinned<T, Element>(count, size, construct);
-        }
-        const critical_guard guard(self().residency_.critical());
-        return make_pinned<T, Element>(count, size, construct);
-    }
-
-    template <class T, class Element, class Construct>
-    [[nodiscard]] result<unique_vptr<T, Heap>> make_pinned(std::size_t count, std::size_t size,
-                                                           Construct construct) {
-        const auto slot = make_room(size, alignof(Element));
-        if (!slot) {
-            return failure(slot.error());
-        }
-        auto& residency = self().residency_;
-        unfinished object{self(), *slot};
-        construct(reinterpret_cast<Element*>(residency.raw(*slot)));
-        if (!Residency::can_be_unsaved(size)) {
-            const auto guard = self().lock();
-            if (const auto saved = residency.save_new(*slot); !saved) {
-                return failure(saved.error());
-            }
-        }
-        object.finished = true;
-        const owned_object owned{
-            .at = residency.object_in(*slot).address, .count = count, .slot = *slot};
-        unpin_current<Heap>(*slot);
-        // In place: what is moved from is not worth destroying.
-        return result<unique_vptr<T, Heap>>(owned);
-    }
-
-    /// Frees a new object that is not constructed, even because of an exception.
-    struct unfinished {
-        Heap& heap;
-        std::size_t slot;
-        bool finished = false;
-
-        ~unfinished() {
-            if (!finished) {
-                heap.abandon(slot);
-            }
-        }
-    };
-    void abandon(std::size_t slot) {
-        const auto guard = self().section();
-        self().residency_.unpin(slot);
-        const auto& object = self().residency_.object_in(slot);
-        static_cast<void>(release_known(object.address, object.size));
-    }
-
-    /// The slot of a new object, pinned.
-    [[nodiscard]] slot_or_error make_room(std::size_t size, std::size_t align) {
-        auto& residency = self().residency_;
-        const auto guard = self().section();
-        if (!self().is_open()) {
-            return failure(errc::not_open);
-        }
-        if (size > residency.largest_object()) {
-            return failure(errc::larger_than_arena);
-        }
-        const auto block = self().allocator_.allocate(residency.medium(),
-                                                      {.size = size, .align = align, .within = 0});
-        if (!block) {
-            return failure(block.error());
-        }
-        note_granted();
-        const auto slot =
-            residency.create(static_cast<typename Residency::address_type>(*block), size);
-        if (!slot) {
-            static_cast<void>(release_known(*block, size));
-        }
-        return slot;
     }
 };
 
@@ -15327,6 +15427,7 @@ struct heap_parts {
     using objects = std::conditional_t<(has_journal || is_scratch) && object_residency<residency>,
                                        unpersisted<plain_objects>, plain_objects>;
     using commits = heap_commit<heap_type, residency, has_journal>;
+    using construction = heap_construction<heap_type, residency>;
     using root_names = heap_roots<heap_type, root_count>;
     template <bool Scratch>
     static auto choose_copies() {
@@ -15436,12 +15537,14 @@ class heap : public detail::heap_parts<Storage, Residency, Allocator, Policies..
              public detail::heap_parts<Storage, Residency, Allocator, Policies...>::objects,
              public detail::heap_parts<Storage, Residency, Allocator, Policies...>::commits,
              public detail::heap_parts<Storage, Residency, Allocator, Policies...>::root_names,
+             private detail::heap_parts<Storage, Residency, Allocator, Policies...>::construction,
              private detail::heap_parts<Storage, Residency, Allocator, Policies...>::image {
     static_assert((check_storage<Storage>(), true));
     static_assert((detail::check_policies<Policies...>(), true));
 
     using parts = detail::heap_parts<Storage, Residency, Allocator, Policies...>;
     using base = typename parts::memory;
+    using construction = typename parts::construction;
     using image = typename parts::image;
     using base::residency_;
     using base::section;
@@ -15449,6 +15552,7 @@ class heap : public detail::heap_parts<Storage, Residency, Allocator, Policies..
     friend typename parts::commits;
     friend typename parts::root_names;
     friend typename parts::copies;
+    friend construction;
     friend image;
 
 public:
@@ -15530,7 +15634,8 @@ public:
         if (count > (std::numeric_limits<address>::max)() / sizeof(T)) {
             return failure(errc::out_of_memory);
         }
-        constexpr bool even = std::has_single_bit(sizeof(T)) && sizeof(T) <= whole_limit;
+        constexpr bool even =
+            std::has_single_bit(sizeof(T)) && sizeof(T) <= construction::whole_limit;
         return grant<T>({.size = address{count} * sizeof(T),
                          .align = even ? sizeof(T) : alignof(T),
                          .within = 0});
@@ -15546,7 +15651,7 @@ public:
             auto owned = this->template make_unique<T>(std::forward<Args>(args)...);
             return owned ? result<vptr<T, heap>>(owned->release()) : failure(owned.error());
         } else {
-            return make_in_place<T>(std::forward<Args>(args)...);
+            return construction::template make_in_place<T>(std::forward<Args>(args)...);
         }
     }
 
@@ -15614,9 +15719,6 @@ public:
     }
 
 private:
-    /// Objects up to this size (bytes) can be kept from straddling.
-    static constexpr address whole_limit = residency_type::page_size;
-
     [[nodiscard]] result<void> entered(result<void> outcome) {
         if (!outcome && residency_.unpinned_frames() == residency_type::frame_count) {
             residency_.stop();
@@ -15666,63 +15768,12 @@ private:
         return vptr<T, heap>::from_address(static_cast<address_type>(*granted));
     }
 
-    template <class T, class... Args>
-    [[nodiscard]] result<vptr<T, heap>> make_in_place(Args&&... args) {
-        const auto made = grant<T>({.size = sizeof(T),
-                                    .align = alignof(T),
-                                    .within = sizeof(T) <= whole_limit ? whole_limit : 0});
-        if (!made) {
-            return made;
-        }
-        unfinished<T> room{*this, *made};
-        if (const auto stored = construct<T>(*made, std::forward<Args>(args)...); !stored) {
-            return failure(stored.error());
-        }
-        room.block = nullptr;
-        return made;
-    }
-
-    /// Gives the room back of an object that is not constructed, even because of an exception.
-    template <class T>
-    struct unfinished {
-        heap& owner;
-        vptr<T, heap> block;
-
-        ~unfinished() {
-            if (block != nullptr) {
-                static_cast<void>(owner.deallocate(block));
-            }
-        }
-    };
-
     /// Frees a block, and what is resident of it.
     [[nodiscard]] result<void> release(address block) {
         if constexpr (object_residency<residency_type>) {
             return this->release_object(block);
         } else {
             return allocator_.deallocate(medium(), block);
-        }
-    }
-
-    template <class T, class... Args>
-    [[nodiscard]] result<void> construct(vptr<T, heap> p, Args&&... args) {
-        constexpr bool is_small = sizeof(T) <= detail::lesser(4 * sizeof(void*), whole_limit) &&
-                                  alignof(T) <= alignof(std::max_align_t);
-        if constexpr (is_small && std::is_trivially_copyable_v<T>) {
-            const T object(std::forward<Args>(args)...);
-            return this->write(p.to_address(), std::as_bytes(std::span(&object, 1)));
-        } else if constexpr (sizeof(T) <= whole_limit) {
-            auto room = p.write();
-            if (!room) {
-                return failure(room.error());
-            }
-            ::new (static_cast<void*>(room->data())) T(std::forward<Args>(args)...);
-            return {};
-        } else {
-            // Its destructor does not run: the object lives on in virtual memory.
-            detail::raw_object<T> object;
-            ::new (static_cast<void*>(object.bytes().data())) T(std::forward<Args>(args)...);
-            return this->write(p.to_address(), object.bytes());
         }
     }
 
@@ -16082,8 +16133,8 @@ private:
 } // namespace vmem::detail
 
 // ========================================================================================
-// vmem/residency/frame_table.hpp
-#define VMEM_RESIDENCY_FRAME_TABLE_HPP
+// vmem/detail/page_tags.hpp
+#define VMEM_DETAIL_PAGE_TAGS_HPP
 
 namespace vmem {
 
@@ -16099,31 +16150,17 @@ struct frame_place {
     }
 };
 
-/// What is known of one page.
-struct page_state {
-    bool resident = false;
-    bool dirty = false;
-    bool pinned = false;
-};
+namespace detail {
 
-/// What `page_cache` knows of its `Frames` frames of `PageSize` bytes: which page is in which, what
-/// of it has changed, and how often it is pinned. No I/O, and not the pages themselves. Frame
-/// numbers are `0..Frames-1`.
-///
-/// RAM per frame: a tag of a machine word, 2 bytes of pins, 2 dirty bounds, and what `Eviction` and
-/// `Translation` take.
-template <class Address, std::size_t PageSize, std::size_t Frames,
-          template <std::size_t> class Eviction, class Translation>
-class frame_table {
-    static_assert((check_eviction_policy<Eviction<Frames>>(), true));
+/// Which page is in which of `Frames` frames of `PageSize` bytes. From an address to its frame it
+/// is a guess of `Translation`, and a tag that says whether that is right.
+template <class Address, std::size_t PageSize, std::size_t Frames, class Translation>
+class page_tags {
     static_assert(std::has_single_bit(PageSize), "paged: PageSize must be a power of two");
     static_assert(PageSize >= 64, "paged: PageSize must be at least 64 bytes");
     static_assert(Frames >= 1, "paged: needs at least one frame");
 
     using map_type = typename Translation::template bind<Frames>;
-    /// A type that user data hardly ever has: the compiler then knows that an access between a pin
-    /// and its release cannot see the count.
-    using pin_count = char16_t;
 
 public:
     /// Alignment of raw addresses (bytes): that of the most demanding standard type.
@@ -16132,23 +16169,10 @@ public:
     /// with the next loads meanwhile.
     static constexpr bool is_small_processor = sizeof(std::size_t) <= sizeof(std::uint32_t);
     /// Pages that can be told apart.
-    static constexpr std::size_t max_pages =
-        static_cast<std::size_t>(detail::lesser<std::uintmax_t>(
-            map_type::max_pages,
-            (std::numeric_limits<Address>::max)() / PageSize + std::uintmax_t{1}));
-    /// Pins a frame can have at a time; beyond them there is room for those that `->` adds, which
-    /// has no error to return.
-    static constexpr std::size_t max_pins = (std::numeric_limits<pin_count>::max)() - 255;
+    static constexpr std::size_t max_pages = static_cast<std::size_t>(lesser<std::uintmax_t>(
+        map_type::max_pages, (std::numeric_limits<Address>::max)() / PageSize + std::uintmax_t{1}));
 
-    constexpr frame_table() noexcept {
-        tags_[Frames] = no_page;
-        for (std::size_t frame = 0; frame < Frames; ++frame) {
-            empty(frame);
-            pins_[frame] = 0;
-        }
-    }
-    frame_table(const frame_table&) = delete;
-    frame_table& operator=(const frame_table&) = delete;
+    constexpr page_tags() noexcept { tags_.fill(no_page); }
 
     /// The hot path: whether an object of `Size` bytes at `at`, a multiple of `Align`, lies in one
     /// resident page; then `where` tells. Anything unusual answers false: not resident, out of
@@ -16209,6 +16233,143 @@ public:
         return map_.search(page, pages());
     }
 
+    /// A frame that holds nothing, or `Frames`. O(1) until a frame has been emptied, else
+    /// O(Frames).
+    [[nodiscard]] constexpr std::size_t empty_frame() const noexcept {
+        // Of one more frame than are held, one is empty.
+        std::size_t frame = held_;
+        while (tags_[frame] != no_page) {
+            --frame;
+        }
+        return frame;
+    }
+
+    [[nodiscard]] constexpr bool holds_page(std::size_t frame) const noexcept {
+        return (tags_[frame] & no_page_mark) == 0;
+    }
+    /// Precondition: the frame holds a page.
+    [[nodiscard]] constexpr address page_address(std::size_t frame) const noexcept {
+        return tags_[frame];
+    }
+
+    [[nodiscard]] static constexpr std::size_t page_of(address at) noexcept {
+        return static_cast<std::size_t>(at >> std::countr_zero(PageSize));
+    }
+    [[nodiscard]] static constexpr address address_of(std::size_t page) noexcept {
+        return static_cast<address>(page) << std::countr_zero(PageSize);
+    }
+    [[nodiscard]] static constexpr std::size_t offset_of(address at) noexcept {
+        return static_cast<std::size_t>(at & (PageSize - 1));
+    }
+
+protected:
+    /// What an empty frame holds from now on: a page; or something that is none.
+    constexpr void enter(std::size_t page, std::size_t frame) noexcept {
+        tags_[frame] = static_cast<tag>(address_of(page));
+        map_.insert(page, frame);
+        ++held_;
+    }
+    constexpr void enter_other(std::size_t frame) noexcept {
+        tags_[frame] = lent;
+        ++held_;
+    }
+    /// That is a copy of bytes that begin in the page of `at`.
+    constexpr void label(std::size_t frame, address at) noexcept { tags_[frame] = copy_tag(at); }
+    [[nodiscard]] constexpr bool has_label(std::size_t frame, address at) const noexcept {
+        return tags_[frame] == copy_tag(at);
+    }
+    [[nodiscard]] constexpr bool holds(std::size_t frame, std::size_t page) const noexcept {
+        return tags_[frame] == address_of(page);
+    }
+    /// The frame, which holds a page, or something else, is empty from now on.
+    constexpr void leave(std::size_t frame) noexcept {
+        map_.erase(page_of(tags_[frame]), frame, pages());
+        leave_other(frame);
+    }
+    constexpr void leave_other(std::size_t frame) noexcept {
+        tags_[frame] = no_page;
+        --held_;
+    }
+
+private:
+    /// A page address; on machines that are wider than `Address` it can be far from all of them.
+    using tag = std::conditional_t<(sizeof(std::size_t) > sizeof(Address)), std::size_t, Address>;
+    /// What an empty frame has instead. It is no page address, and far from all where it can be.
+    static constexpr tag no_page = sizeof(tag) > sizeof(Address)
+                                       ? static_cast<tag>(~((std::numeric_limits<tag>::max)() >> 1))
+                                       : (std::numeric_limits<tag>::max)();
+    /// What a frame has that is taken for something that is no page.
+    static constexpr tag lent = no_page ^ tag{1};
+    /// A bit that both have, and no page address; and no look-up asks for a tag with it.
+    static constexpr tag no_page_mark = sizeof(tag) > sizeof(Address) ? no_page : tag{PageSize / 2};
+
+    /// The bits of an address that are those of its page, if it is a multiple of `Align`.
+    template <std::size_t Align>
+    static constexpr auto aligned_page = static_cast<Address>(~(PageSize - 1) | (Align - 1));
+
+    /// What a frame has that holds a copy of bytes that begin in the page of `at`.
+    [[nodiscard]] static constexpr tag copy_tag(address at) noexcept {
+        return static_cast<tag>(address_of(page_of(at))) | no_page_mark;
+    }
+
+    [[nodiscard]] constexpr auto pages() const noexcept {
+        return [this](std::size_t frame) { return page_of(tags_[frame]); };
+    }
+
+    map_type map_;
+    /// One more than frames, never valid, for the guess "none".
+    std::array<tag, Frames + 1> tags_;
+    /// Frames that are not empty.
+    std::size_t held_ = 0;
+};
+
+} // namespace detail
+} // namespace vmem
+
+// ========================================================================================
+// vmem/residency/frame_table.hpp
+#define VMEM_RESIDENCY_FRAME_TABLE_HPP
+
+namespace vmem {
+
+/// What is known of one page.
+struct page_state {
+    bool resident = false;
+    bool dirty = false;
+    bool pinned = false;
+};
+
+/// What `page_cache` knows of its `Frames` frames of `PageSize` bytes: which page is in which, what
+/// of it has changed, and how often it is pinned. No I/O, and not the pages themselves. Frame
+/// numbers are `0..Frames-1`.
+///
+/// RAM per frame: a tag of a machine word, 2 bytes of pins, 2 dirty bounds, and what `Eviction` and
+/// `Translation` take.
+template <class Address, std::size_t PageSize, std::size_t Frames,
+          template <std::size_t> class Eviction, class Translation>
+class frame_table : public detail::page_tags<Address, PageSize, Frames, Translation> {
+    static_assert((check_eviction_policy<Eviction<Frames>>(), true));
+
+    using base = detail::page_tags<Address, PageSize, Frames, Translation>;
+    /// A type that user data hardly ever has: the compiler then knows that an access between a pin
+    /// and its release cannot see the count.
+    using pin_count = char16_t;
+
+public:
+    using base::offset_of;
+
+    /// Pins a frame can have at a time; beyond them there is room for those that `->` adds, which
+    /// has no error to return.
+    static constexpr std::size_t max_pins = (std::numeric_limits<pin_count>::max)() - 255;
+
+    constexpr frame_table() noexcept {
+        for (std::size_t frame = 0; frame < Frames; ++frame) {
+            dirty_.clear(frame);
+        }
+    }
+    frame_table(const frame_table&) = delete;
+    frame_table& operator=(const frame_table&) = delete;
+
     /// Records a use of the page in `frame`.
     [[gnu::always_inline]] constexpr void touch(std::size_t frame) noexcept {
         eviction_.on_access(frame);
@@ -16226,30 +16387,24 @@ public:
         return pins_[frame];
     }
 
-    /// A frame that holds nothing, or `Frames`. O(1) until a frame has been emptied, else
-    /// O(Frames).
-    [[nodiscard]] constexpr std::size_t empty_frame() const noexcept {
-        // Of one more frame than are held, one is empty.
-        std::size_t frame = held_;
-        while (tags_[frame] != no_page) {
-            --frame;
-        }
-        return frame;
-    }
     /// The frame whose page should leave, or `Frames` if all are pinned. The pages that came last
     /// are spared while another can leave: a loop over the elements of several arrays returns to
     /// each of their pages at once, and policies that evict what was used once first would not let
     /// it.
-    [[nodiscard]] constexpr std::size_t victim() noexcept { return choose_victim(false); }
-    /// The same of those whose pages can leave without being saved.
-    [[nodiscard]] constexpr std::size_t clean_victim() noexcept { return choose_victim(true); }
+    [[nodiscard]] constexpr std::size_t victim() noexcept { return victim_of(0); }
+    /// The same of the pages that have not changed.
+    [[nodiscard]] constexpr std::size_t unchanged_victim() noexcept { return victim_of(changed); }
+    /// A frame whose page can leave without being saved, or `Frames`.
+    [[nodiscard]] constexpr std::size_t clean_victim() noexcept { return victim_but(changed); }
+    /// Whether a page can come in without another being saved.
+    [[nodiscard]] constexpr bool has_room() noexcept {
+        return base::empty_frame() != Frames || clean_victim() != Frames;
+    }
 
     /// From now on the empty `frame` holds `page`.
     constexpr void insert(std::size_t page, std::size_t frame) noexcept {
-        tags_[frame] = static_cast<tag>(address_of(page));
-        map_.insert(page, frame);
+        base::enter(page, frame);
         insert_with_key(eviction_, frame, page);
-        ++held_;
         if constexpr (spared != 0) {
             const std::size_t oldest = next_newest_;
             newest_[oldest] = static_cast<index>(frame);
@@ -16258,25 +16413,23 @@ public:
     }
     /// Empties a frame that holds a page.
     constexpr void remove(std::size_t frame) noexcept {
-        map_.erase(page_of(tags_[frame]), frame, pages());
+        base::leave(frame);
         eviction_.on_remove(frame);
-        empty(frame);
-        --held_;
+        dirty_.clear(frame);
     }
     /// Takes an empty frame for something that is no page, and gives it back.
     constexpr void borrow(std::size_t frame) noexcept {
-        tags_[frame] = lent;
+        base::enter_other(frame);
         pins_[frame] = 1;
-        ++held_;
     }
     constexpr void give_back(std::size_t frame) noexcept {
+        base::leave_other(frame);
         pins_[frame] = 0;
-        empty(frame);
-        --held_;
+        dirty_.clear(frame);
     }
     /// Records that a borrowed frame holds a copy of the `count` bytes at `at`.
     constexpr void label_copy(std::size_t frame, address at, std::size_t count) noexcept {
-        tags_[frame] = copy_tag(at);
+        base::label(frame, at);
         dirty_.keep(frame, offset_of(at), count - 1);
     }
     /// Bytes in a frame that is so labelled.
@@ -16287,7 +16440,7 @@ public:
     /// O(Frames).
     [[nodiscard]] constexpr std::size_t copy_of(address at, std::size_t count) const noexcept {
         for (std::size_t frame = 0; frame < Frames; ++frame) {
-            if (tags_[frame] == copy_tag(at) && copy_size(frame) >= count &&
+            if (base::has_label(frame, at) && copy_size(frame) >= count &&
                 dirty_.first_kept(frame) == offset_of(at)) {
                 return frame;
             }
@@ -16295,20 +16448,13 @@ public:
         return Frames;
     }
 
-    [[nodiscard]] constexpr bool holds_page(std::size_t frame) const noexcept {
-        return (tags_[frame] & no_page_mark) == 0;
-    }
-    /// Precondition: the frame holds a page.
-    [[nodiscard]] constexpr address page_address(std::size_t frame) const noexcept {
-        return tags_[frame];
-    }
     [[nodiscard]] constexpr const auto& dirty() const noexcept { return dirty_; }
     constexpr void mark_clean(std::size_t frame) noexcept { dirty_.clear(frame); }
 
     /// O(Frames).
     [[nodiscard]] constexpr page_state state_of(std::size_t page) const noexcept {
         for (std::size_t frame = 0; frame < Frames; ++frame) {
-            if (tags_[frame] == address_of(page)) {
+            if (base::holds(frame, page)) {
                 return {.resident = true, .dirty = dirty_.any(frame), .pinned = pins_[frame] != 0};
             }
         }
@@ -16323,62 +16469,25 @@ public:
         return count;
     }
 
-    [[nodiscard]] static constexpr std::size_t page_of(address at) noexcept {
-        return static_cast<std::size_t>(at >> std::countr_zero(PageSize));
-    }
-    [[nodiscard]] static constexpr address address_of(std::size_t page) noexcept {
-        return static_cast<address>(page) << std::countr_zero(PageSize);
-    }
-    [[nodiscard]] static constexpr std::size_t offset_of(address at) noexcept {
-        return static_cast<std::size_t>(at & (PageSize - 1));
-    }
-
 private:
-    /// A page address; on machines that are wider than `Address` it can be far from all of them.
-    using tag = std::conditional_t<(sizeof(std::size_t) > sizeof(Address)), std::size_t, Address>;
-    /// What an empty frame has instead. It is no page address, and far from all where it can be.
-    static constexpr tag no_page = sizeof(tag) > sizeof(Address)
-                                       ? static_cast<tag>(~((std::numeric_limits<tag>::max)() >> 1))
-                                       : (std::numeric_limits<tag>::max)();
-    /// What a frame has that is taken for something that is no page.
-    static constexpr tag lent = no_page - tag{1};
-    /// A bit that both have, and no page address; and no look-up asks for a tag with it.
-    static constexpr tag no_page_mark = sizeof(tag) > sizeof(Address) ? no_page : tag{PageSize / 2};
+    /// Pages that do not leave besides those that are pinned.
+    static constexpr unsigned newest = 1;
+    static constexpr unsigned changed = 2;
 
-    /// The bits of an address that are those of its page, if it is a multiple of `Align`.
-    template <std::size_t Align>
-    static constexpr auto aligned_page = static_cast<Address>(~(PageSize - 1) | (Align - 1));
-
-    /// What a frame has that holds a copy of bytes that begin in the page of `at`.
-    [[nodiscard]] static constexpr tag copy_tag(address at) noexcept {
-        return static_cast<tag>(address_of(page_of(at))) | no_page_mark;
+    [[nodiscard]] constexpr std::size_t victim_of(unsigned spared_kinds) noexcept {
+        const std::size_t frame = victim_but(spared_kinds | newest);
+        return frame != Frames ? frame : victim_but(spared_kinds);
     }
-
-    constexpr void empty(std::size_t frame) noexcept {
-        tags_[frame] = no_page;
-        dirty_.clear(frame);
-    }
-
-    [[nodiscard]] constexpr auto pages() const noexcept {
-        return [this](std::size_t frame) { return page_of(tags_[frame]); };
-    }
-
-    [[nodiscard]] constexpr std::size_t choose_victim(bool clean) noexcept {
-        std::size_t frame = Frames;
-        for (const bool spares : {true, false}) {
-            if (frame == Frames) {
-                frame = eviction_.victim([this, clean, spares](std::size_t slot) {
-                    return pins_[slot] == 0 && !(spares && came_last(slot)) &&
-                           !(clean && dirty_.any(slot));
-                });
-            }
-        }
-        return frame;
+    [[nodiscard]] constexpr std::size_t victim_but(unsigned spared_kinds) noexcept {
+        return eviction_.victim([this, spared_kinds](std::size_t slot) {
+            return pins_[slot] == 0 && ((spared_kinds & newest) == 0 || !came_last(slot)) &&
+                   ((spared_kinds & changed) == 0 || !dirty_.any(slot));
+        });
     }
 
     [[nodiscard]] constexpr bool came_last(std::size_t frame) const noexcept {
-        for (const index newest : newest_) {
-            if (newest == frame) {
+        for (const index each : newest_) {
+            if (each == frame) {
                 return true;
             }
         }
@@ -16390,14 +16499,9 @@ private:
     /// its choice.
     static constexpr std::size_t spared = detail::lesser(Frames / 2, 8);
 
-    map_type map_;
-    /// One more than frames, never valid, for the guess "none".
-    std::array<tag, Frames + 1> tags_;
     Eviction<Frames> eviction_;
-    std::array<pin_count, Frames> pins_;
+    std::array<pin_count, Frames> pins_{};
     detail::dirty_ranges<PageSize, Frames> dirty_;
-    /// Frames that are not empty.
-    std::size_t held_ = 0;
     std::array<index, spared> newest_{};
     std::uint8_t next_newest_ = 0;
 };
@@ -17171,32 +17275,24 @@ public:
         }
         return reaches<Size, Align>(at, where);
     }
-    /// The same for whoever uses the parts of `Size` bytes of an object one after the other, and
-    /// remembers its slot, which `slot` is from then on. Soonest if the object has `Whole` bytes.
-    /// For `access::write`, those parts alone that are unsaved already.
-    template <std::size_t Size, std::size_t Align, std::size_t Whole, access How, class Slot>
-    [[nodiscard, gnu::always_inline]] bool find_near(Address at, Slot& slot,
-                                                     place& where) const noexcept {
-        where.frame = slot;
-        where.offset = std::size_t{at} - slots_[where.frame].address;
-        if (where.offset >= slots_[where.frame].size) [[unlikely]] {
-            where.frame = map_.guess(at);
-            where.offset = std::size_t{at} - slots_[where.frame].address;
-            slot = static_cast<Slot>(where.frame);
-        }
-        if constexpr (Whole % Size == 0 && Size % Align == 0) {
-            if (slots_[where.frame].size == Whole && where.offset < Whole &&
-                where.offset % Size == 0) [[likely]] {
-                constexpr std::size_t granule = std::size_t{1} << granule_shift(Whole);
-                if constexpr (How == access::read) {
-                    return true;
-                } else if constexpr (Size % granule == 0) {
-                    constexpr unsigned all = granules(Whole, 0, Whole);
-                    constexpr unsigned part = granules(Whole, 0, Size);
-                    const unsigned dirty = slots_[where.frame].dirty;
-                    return dirty == all || (~(dirty >> where.offset / granule) & part) == 0;
-                }
-            }
+    /// Perhaps the slot of the object that starts at `at`. O(1), one load.
+    [[nodiscard, gnu::always_inline]] std::size_t guess(Address at) const noexcept {
+        return map_.guess(at);
+    }
+    /// How far behind the start of the object in a slot `at` is; before it, past its end.
+    [[nodiscard, gnu::always_inline]] std::size_t offset_in(std::size_t slot,
+                                                            Address at) const noexcept {
+        return static_cast<Address>(at - slots_[slot].address);
+    }
+    /// Whether the `Size` bytes at `at` are `where`, and for `access::write` are all unsaved.
+    /// Soonest if the object has `Whole` bytes and all of it is unsaved, and `at` is that of one of
+    /// the parts of `Size` bytes of which it consists.
+    template <std::size_t Size, std::size_t Align, std::size_t Whole, access How>
+    [[nodiscard, gnu::always_inline]] bool has_part(Address at, place where) const noexcept {
+        constexpr unsigned all = granules(Whole, 0, Whole);
+        if (is_regular<Size, Align, Whole>(where) &&
+            (How == access::read || slots_[where.frame].dirty == all)) [[likely]] {
+            return true;
         }
         return reaches<Size, Align>(at, where) && (How == access::read || is_unsaved(where, Size));
     }
@@ -17302,6 +17398,23 @@ public:
 private:
     using index = detail::smallest_uint<MaxObjects>;
 
+    /// Whether one of the parts of `Size` bytes of an object of `Whole` starts at a place.
+    template <std::size_t Size, std::size_t Align, std::size_t Whole>
+    [[nodiscard, gnu::always_inline]] bool is_regular(place where) const noexcept {
+        if constexpr (Whole % Size != 0 || Size % Align != 0) {
+            return false;
+        } else {
+            if (slots_[where.frame].size != Whole) [[unlikely]] {
+                return false;
+            }
+            if constexpr (std::has_single_bit(Whole) && std::has_single_bit(Size)) {
+                // One comparison tells that it is within the object, and a multiple.
+                return (where.offset & ~(Whole - Size)) == 0;
+            } else {
+                return where.offset < Whole && where.offset % Size == 0;
+            }
+        }
+    }
     /// Whether the object at a place reaches as far as that, and is aligned there.
     template <std::size_t Size, std::size_t Align>
     [[nodiscard, gnu::always_inline]] bool reaches(Address at, place where) const noexcept {
@@ -18434,15 +18547,26 @@ public:
     [[nodiscard, gnu::always_inline]] bool find_unsaved(Address at, place& where) const noexcept {
         return find<Size, Align>(at, where) && ram_.table.is_unsaved(where, Size);
     }
-    /// Both for whoever remembers the slot; see `object_table::find_near`.
-    template <std::size_t Size, std::size_t Align, std::size_t Whole, access How, class Slot>
-    [[nodiscard, gnu::always_inline]] bool find_near(Address at, Slot& slot,
-                                                     place& where) const noexcept {
-        return ram_.table.template find_near<Size, Align, Whole, How>(at, slot, where);
-    }
     [[nodiscard, gnu::always_inline]] std::byte* use(place where) noexcept {
         touch(where.frame);
         return raw(where.frame) + where.offset;
+    }
+    /// Either, and `use`, for whoever uses the parts of `Size` bytes of objects of `Whole` one
+    /// after the other: the raw address, or null. Soonest if they are in the object in `slot`,
+    /// which from then on is where they were.
+    template <std::size_t Size, std::size_t Align, std::size_t Whole, access How, class Slot>
+    [[nodiscard, gnu::always_inline]] std::byte* use_near(Address at, Slot& slot) noexcept {
+        std::byte* found = part_in<Size, Align, Whole, How>(slot, at);
+        if (found == nullptr) [[unlikely]] {
+            const std::size_t other = ram_.table.guess(at);
+            found = part_in<Size, Align, Whole, How>(other, at);
+            if (found == nullptr) {
+                return nullptr;
+            }
+            slot = static_cast<Slot>(other);
+        }
+        touch(slot);
+        return found;
     }
     /// Precondition: the slot has fewer than 4095 pins.
     [[gnu::always_inline]] void add_pin(std::size_t slot) noexcept { ++ram_.table[slot].pins; }
@@ -18587,6 +18711,13 @@ public:
     }
 
 private:
+    template <std::size_t Size, std::size_t Align, std::size_t Whole, access How>
+    [[nodiscard, gnu::always_inline]] std::byte* part_in(std::size_t slot, Address at) noexcept {
+        const place where{.frame = slot, .offset = ram_.table.offset_in(slot, at)};
+        return ram_.table.template has_part<Size, Align, Whole, How>(at, where) ? raw_at(where)
+                                                                                : nullptr;
+    }
+
     medium_type medium_{*this};
 };
 
@@ -19065,7 +19196,16 @@ protected:
     [[nodiscard]] std::size_t bring_run(std::size_t page) noexcept {
         mover pages(frames_, transfer_, bytes(0));
         const std::size_t count = pages.length(page, table::page_of(end_));
-        return count < 2 ? Frames : pages.bring(page, count, [this] { return make_room(); });
+        return count < 2 ? Frames
+                         : pages.bring(
+                               page, count,
+                               [this]() -> slot_or_error {
+                                   // What nobody has asked for is worth no frame that must not
+                                   // leave.
+                                   return !keeps_changes || frames_.has_room()
+                                              ? make_room()
+                                              : failure(errc::no_free_frame);
+                               });
     }
 
     /// An empty frame: one never used, or the victim's.
@@ -19073,7 +19213,7 @@ protected:
         if (const std::size_t empty = frames_.empty_frame(); empty != Frames) {
             return empty;
         }
-        std::size_t frame = keeps_changes ? frames_.clean_victim() : Frames;
+        std::size_t frame = keeps_changes ? frames_.unchanged_victim() : Frames;
         if (frame == Frames) {
             frame = frames_.victim();
         }

@@ -1,63 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-#include <vmem/allocator/nonresident_linked_list_allocator.hpp>
-#include <vmem/device/sd_card.hpp>
-#include <vmem/heap.hpp>
-#include <vmem/residency/paged.hpp>
-
-#include "size_common.hpp"
-
-#include <cstdint>
-#include <new>
-
-namespace {
-
-using bus = card_bus;
-constexpr std::size_t page = 512;
-using memory =
-    vmem::heap<vmem::sd_card<bus>, vmem::paged<page, 8>, vmem::nonresident_linked_list_allocator,
-               vmem::durability<vmem::journaled_no_steal<65'536>>, vmem::roots<1>>;
-using pointer = vmem::vptr<std::uint32_t, memory>;
-
-alignas(memory) std::byte room[sizeof(memory)];
-
-} // namespace
+#include "size_journal.hpp"
 
 int main() {
-    memory& heap = *new (room) memory;
-    if (!heap.storage().start() || !(heap.open() || heap.format())) {
-        give_up();
-    }
-    measure("nothing", [] {});
-    pointer p = nullptr;
-    measure("make", [&] {
-        const auto made = heap.make<std::uint32_t>(42);
-        if (!made) {
-            give_up();
-        }
-        p = *made;
-    });
-    p = unknown(p);
-    std::uint32_t value = 0;
-    value = measure("resident read of a word", [&] { return std::uint32_t{*p}; });
-    value = unknown(value) + 1;
-    measure("resident write of a word", [&] { *p = value; });
-    measure("commit of what make changed", [&] {
-        if (!heap.commit()) {
-            give_up();
-        }
-    });
-#if defined(COUNTS)
-    *p = value;
-    measure("commit of a word", [&] {
-        if (!heap.commit()) {
-            give_up();
-        }
-    });
-#endif
-    measure("free", [&] {
-        if (!heap.destroy(p)) {
-            give_up();
-        }
-    });
-    return static_cast<int>(unknown(value) & 0);
+    return run_journal<vmem::journaled_no_steal<65'536>>();
 }

@@ -13,11 +13,7 @@
 
 namespace {
 
-#if defined(COUNTS)
-using bus = chip_bus<8'192, 2>;
-#else
-using bus = register_bus;
-#endif
+using bus = memory_bus<2>;
 using memory =
     vmem::heap<vmem::spi_fram<bus, vmem::chip::fram_mb85rs64v>,
                vmem::resident_objects<1'024, 16, vmem::linked_list_allocator<>, vmem::clock>,
@@ -40,7 +36,6 @@ object make(memory& heap) {
 } // namespace
 
 int main() {
-    [[maybe_unused]] const stack_watch watch;
     memory& heap = *new (room) memory;
     if (!heap.storage().start() || !heap.format()) {
         give_up();

@@ -11,11 +11,7 @@
 
 namespace {
 
-#if defined(COUNTS)
-using bus = chip_bus<8'192, 2>;
-#else
-using bus = register_bus;
-#endif
+using bus = memory_bus<2>;
 using memory = vmem::heap<vmem::spi_fram<bus, vmem::chip::fram_mb85rs64v>,
                           vmem::paged<256, 8, vmem::clock, vmem::page_table<32>>,
                           vmem::nonresident_linked_list_allocator>;
@@ -26,7 +22,6 @@ alignas(memory) std::byte room[sizeof(memory)];
 } // namespace
 
 int main() {
-    [[maybe_unused]] const stack_watch watch;
     memory& heap = *new (room) memory;
     if (!heap.storage().start() || !(heap.open() || heap.format())) {
         give_up();

@@ -11,11 +11,7 @@
 
 namespace {
 
-#if defined(COUNTS)
-using bus = chip_bus<16'384, 3>;
-#else
-using bus = register_bus;
-#endif
+using bus = memory_bus<3>;
 constexpr std::size_t page = 256;
 using memory = vmem::heap<vmem::spi_sram<bus, vmem::chip::sram_23lc1024>,
                           vmem::paged<page, 8, vmem::clock, vmem::page_table<512>>,
@@ -27,7 +23,6 @@ alignas(memory) std::byte room[sizeof(memory)];
 } // namespace
 
 int main() {
-    [[maybe_unused]] const stack_watch watch;
     memory& heap = *new (room) memory;
     if (!heap.storage().start() || !heap.format()) {
         give_up();

@@ -539,31 +539,6 @@ TEST_CASE("heap: objects larger than a page") {
     CHECK(error_of(heap.make<sized<16384, 1>>()) == message(errc::out_of_memory));
 }
 
-#if defined(__cpp_exceptions)
-struct thrower {
-    explicit thrower(bool now) {
-        if (now) {
-            throw 7;
-        }
-    }
-    int value = 0;
-};
-struct large_thrower : thrower {
-    using thrower::thrower;
-    std::array<int, 100> rest{};
-};
-
-TEST_CASE_TEMPLATE("heap: a constructor that throws leaves nothing behind", T, thrower,
-                   large_thrower) {
-    ready<wide> heap;
-    CHECK_THROWS_AS(static_cast<void>(heap.make<T>(true)), int);
-    CHECK(heap.allocation().value().blocks == 0);
-    CHECK(heap.residency().unpinned_frames() == 4);
-    CHECK(error_of(heap.make<T>(false)) == "none");
-    CHECK(heap.allocation().value().blocks == 1);
-}
-#endif
-
 // --- bytes, flush, errors of the storage
 // ------------------------------------------------------------
 
@@ -613,33 +588,6 @@ TEST_CASE("heap: a flush that fails keeps everything for the next one") {
         heap.open().value();
         CHECK(p[0] == value);
         CHECK(p[30] == value + 1);
-    }
-}
-
-TEST_CASE("heap: make on a failing storage gives an object or nothing") {
-    for (std::uint64_t n = 1; n <= 12; ++n) {
-        CAPTURE(n);
-        flaky_disk medium;
-        over<flaky_disk, 64> heap(medium);
-        heap.format().value();
-        const auto before = heap.make<point>(point{1, 2}).value();
-        heap.flush().value();
-        for (int i = 0; i < 3; ++i) {
-            *vptr<int, over<flaky_disk, 64>>::from_address(4096 + 64 * i) = 1;
-        }
-        medium.fail(n);
-        const auto made = heap.make<point>(point{3, 4});
-        const bool failed = medium.failed() != 0;
-        medium.heal();
-        if (!failed) {
-            CHECK(error_of(made) == "none");
-        }
-        if (made) {
-            CHECK(**made == point{3, 4});
-        }
-        CHECK(*before == point{1, 2});
-        CHECK(heap.allocation().value().blocks == (made ? 2 : 1));
-        CHECK(heap.invariants_hold().value());
     }
 }
 

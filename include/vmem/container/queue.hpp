@@ -88,7 +88,9 @@ public:
             return failure(errc::full);
         }
         auto index = static_cast<size_type>(state_.head + state_.size);
-        if (state_.size >= state_.capacity - state_.head) {
+        // The sum of two indices is not cut off where each of them stands for two bytes or more.
+        if (sizeof(T) != 1 ? index >= state_.capacity
+                           : state_.size >= state_.capacity - state_.head) {
             index = static_cast<size_type>(index - state_.capacity);
         }
         const bool copied = use<T, tail>(

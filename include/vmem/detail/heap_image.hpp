@@ -45,7 +45,8 @@ protected:
         if (const auto started = self().residency_.start(size_at_hand()); !started) {
             return started;
         }
-        const auto found = Copies::read_image(size_at_hand(), self().roots_.entries());
+        const auto found =
+            Copies::read_image(Copies::description(size_at_hand()), self().roots_.entries());
         self().roots_.set_changed(false);
         if (!found) {
             return failure(found.error());
@@ -62,7 +63,8 @@ protected:
     }
 
     [[nodiscard]] result<void> restore_image() {
-        const auto found = Copies::read_image(size_at_hand(), self().roots_.entries());
+        const auto found =
+            Copies::read_image(Copies::description(size_at_hand()), self().roots_.entries());
         if (!found) {
             return failure(found.error());
         }

@@ -4,6 +4,7 @@
 
 #include <vmem/detail/bound_residency.hpp>
 #include <vmem/detail/heap_commit.hpp>
+#include <vmem/detail/heap_construction.hpp>
 #include <vmem/detail/heap_image.hpp>
 #include <vmem/detail/heap_roots.hpp>
 #include <vmem/detail/image_copies.hpp>
@@ -51,6 +52,7 @@ struct heap_parts {
     using objects = std::conditional_t<(has_journal || is_scratch) && object_residency<residency>,
                                        unpersisted<plain_objects>, plain_objects>;
     using commits = heap_commit<heap_type, residency, has_journal>;
+    using construction = heap_construction<heap_type, residency>;
     using root_names = heap_roots<heap_type, root_count>;
     template <bool Scratch>
     static auto choose_copies() {

@@ -106,8 +106,8 @@ protected:
         return self().storage().sync();
     }
     /// Takes up the newest image that this composition can, with its roots: bytes of virtual
-    /// memory, at most `most`.
-    [[nodiscard]] result<address> read_image(address most, std::span<root_entry> roots) {
+    /// memory.
+    [[nodiscard]] result<address> read_image(const superblock& mine, std::span<root_entry> roots) {
         superblock_copies found;
         auto done = read_copies(self().storage(), layout::second, roots, found);
         if (done && !found.any()) {
@@ -117,7 +117,7 @@ protected:
             return failure(done.error());
         }
         const superblock& newest = found.newest();
-        done = description(most).accepts(newest);
+        done = mine.accepts(newest);
         if constexpr (Roots != 0) {
             const address at = newest.sequence % 2 == 0 ? 0 : layout::second;
             done = done ? read_roots(self().storage(), at, newest, roots) : done;
@@ -194,8 +194,8 @@ protected:
         superblock block = description(size);
         return saved ? self().residency_.storage().end_format(block, roots) : saved;
     }
-    [[nodiscard]] result<address> read_image(address most, std::span<root_entry> roots) {
-        return self().residency_.storage().recover(description(most), roots);
+    [[nodiscard]] result<address> read_image(const superblock& mine, std::span<root_entry> roots) {
+        return self().residency_.storage().recover(mine, roots);
     }
 
 private:

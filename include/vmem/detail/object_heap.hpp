@@ -5,19 +5,14 @@
 #include <vmem/allocator/concept.hpp>
 #include <vmem/allocator/nonresident_concept.hpp>
 #include <vmem/config.hpp>
+#include <vmem/detail/object_maker.hpp>
 #include <vmem/detail/slot_or_error.hpp>
 #include <vmem/persist/critical_section.hpp>
 #include <vmem/residency/concept.hpp>
 #include <vmem/result.hpp>
-#include <vmem/storable.hpp>
-#include <vmem/unique_vptr.hpp>
-#include <vmem/vptr.hpp>
 
 #include <cstddef>
-#include <limits>
-#include <new>
 #include <type_traits>
-#include <utility>
 
 namespace vmem::detail {
 
@@ -51,46 +46,11 @@ protected:
 
 template <class Heap, class Residency, class PersistHandler>
     requires object_residency<Residency>
-class object_heap<Heap, Residency, PersistHandler> {
+class object_heap<Heap, Residency, PersistHandler> : public object_maker<Heap, Residency> {
 public:
     /// See `object_ram`.
     static constexpr auto worst_case_persist = Residency::worst_case_persist;
     static constexpr auto worst_case_access = Residency::worst_case_access;
-
-    /// Constructs a `T` in RAM. The storage grants its room; what is in it is written there when it
-    /// leaves RAM, or is flushed. Errors: larger_than_arena; no_free_frame (what is pinned leaves
-    /// no room in RAM); over_dirty_limit (what is pinned for writing leaves too little of it);
-    /// out_of_memory; not_open; the storage's.
-    ///
-    /// Of an object that is larger than the dirty limit nothing is ever unsaved here: it is written
-    /// at once, and a persist waits for that.
-    template <class T, class... Args>
-        requires(!std::is_array_v<T>)
-    [[nodiscard]] result<unique_vptr<T, Heap>> make_unique(Args&&... args) {
-        return make_object<T, T>(
-            1, [&](T* room) { ::new (static_cast<void*>(room)) T(std::forward<Args>(args)...); });
-    }
-    /// The same for an array of `count` elements, each value-initialised. Errors also: zero_size.
-    template <class Array>
-        requires std::is_unbounded_array_v<Array>
-    [[nodiscard]] result<unique_vptr<Array, Heap>> make_unique(std::size_t count) {
-        using element = std::remove_extent_t<Array>;
-        return make_object<Array, element>(count, [count](element* room) {
-            for (std::size_t n = 0; n < count; ++n) {
-                ::new (static_cast<void*>(room + n)) element();
-            }
-        });
-    }
-    /// Owns what `make`, or `unique_vptr::release`, gave. Precondition: nothing else does, and it
-    /// is a `T`, or that many of them.
-    template <class T>
-    [[nodiscard]] unique_vptr<T, Heap> adopt(vptr<T, Heap> p) noexcept {
-        return adopted<T>(p, 1);
-    }
-    template <class T>
-    [[nodiscard]] unique_vptr<T[], Heap> adopt(vptr<T, Heap> p, std::size_t count) noexcept {
-        return adopted<T[]>(p, count);
-    }
 
     /// Bytes that a persist would have to save, with a slot for each object that is not saved; at
     /// most that of `dirty_limit<>`.
@@ -165,6 +125,44 @@ public:
         return release_known(at, size);
     }
 
+    // For `object_maker`.
+
+    /// The slot of a new object, pinned and not yet written. Errors: those of `make_unique`.
+    [[nodiscard]] slot_or_error make_room(std::size_t size, std::size_t align) {
+        auto& residency = self().residency_;
+        const auto guard = self().section();
+        if (!self().is_open()) {
+            return failure(errc::not_open);
+        }
+        if (size > residency.largest_object()) {
+            return failure(errc::larger_than_arena);
+        }
+        const auto block = self().allocator_.allocate(residency.medium(),
+                                                      {.size = size, .align = align, .within = 0});
+        if (!block) {
+            return failure(block.error());
+        }
+        note_granted();
+        const auto slot =
+            residency.create(static_cast<typename Residency::address_type>(*block), size);
+        if (!slot) {
+            static_cast<void>(release_known(*block, size));
+        }
+        return slot;
+    }
+    /// Writes it to the storage. Errors: the storage's.
+    [[nodiscard]] result<void> save_new(std::size_t slot) {
+        const auto guard = self().lock();
+        return self().residency_.save_new(slot);
+    }
+    /// Unpins and frees it.
+    void abandon(std::size_t slot) {
+        const auto guard = self().section();
+        self().residency_.unpin(slot);
+        const auto& object = self().residency_.object_in(slot);
+        static_cast<void>(release_known(object.address, object.size));
+    }
+
     // For containers.
 
     /// What `use(T*)` returns, if the `T` at `at` can be used without further ado, else what
@@ -175,12 +173,11 @@ public:
                                                     Use use, Otherwise otherwise) {
         {
             const auto guard = self().lock();
-            auto& residency = self().residency_;
-            typename Residency::place where;
             constexpr access how = std::is_const_v<T> ? access::read : access::write;
-            if (residency.template find_near<sizeof(T), alignof(T), Whole, how>(at, slot, where))
-                [[likely]] {
-                return use(reinterpret_cast<T*>(residency.use(where)));
+            std::byte* const found =
+                self().residency_.template use_near<sizeof(T), alignof(T), Whole, how>(at, slot);
+            if (found != nullptr) [[likely]] {
+                return use(reinterpret_cast<T*>(found));
             }
         }
         return otherwise();
@@ -221,13 +218,6 @@ protected:
 private:
     [[nodiscard]] Heap& self() noexcept { return static_cast<Heap&>(*this); }
 
-    template <class T, class Element>
-    [[nodiscard]] static unique_vptr<T, Heap> adopted(vptr<Element, Heap> p,
-                                                      std::size_t count) noexcept {
-        return unique_vptr<T, Heap>(
-            owned_object{.at = p.to_address(), .count = count, .slot = Residency::frame_count});
-    }
-
     /// Forgets what starts within so many bytes as `size()` says afterwards.
     template <class Size>
     [[nodiscard]] result<void> release(address block, Size size) {
@@ -252,90 +242,6 @@ private:
         if (Heap::alive()) {
             static_cast<void>(Heap::current().persist());
         }
-    }
-
-    template <class T, class Element, class Construct>
-    [[nodiscard]] result<unique_vptr<T, Heap>> make_object(std::size_t count, Construct construct) {
-        check_storable<Element>();
-        static_assert(alignof(Element) <= default_alignment,
-                      "make_unique: T is aligned more strictly than the arena");
-        if (count == 0) {
-            return failure(errc::zero_size);
-        }
-        constexpr std::size_t most = (std::numeric_limits<std::size_t>::max)() / sizeof(Element);
-        const std::size_t size = lesser(count, most) * sizeof(Element);
-        if (Residency::can_be_unsaved(size)) {
-            return make_pinned<T, Element>(count, size, construct);
-        }
-        const critical_guard guard(self().residency_.critical());
-        return make_pinned<T, Element>(count, size, construct);
-    }
-
-    template <class T, class Element, class Construct>
-    [[nodiscard]] result<unique_vptr<T, Heap>> make_pinned(std::size_t count, std::size_t size,
-                                                           Construct construct) {
-        const auto slot = make_room(size, alignof(Element));
-        if (!slot) {
-            return failure(slot.error());
-        }
-        auto& residency = self().residency_;
-        unfinished object{self(), *slot};
-        construct(reinterpret_cast<Element*>(residency.raw(*slot)));
-        if (!Residency::can_be_unsaved(size)) {
-            const auto guard = self().lock();
-            if (const auto saved = residency.save_new(*slot); !saved) {
-                return failure(saved.error());
-            }
-        }
-        object.finished = true;
-        const owned_object owned{
-            .at = residency.object_in(*slot).address, .count = count, .slot = *slot};
-        unpin_current<Heap>(*slot);
-        // In place: what is moved from is not worth destroying.
-        return result<unique_vptr<T, Heap>>(owned);
-    }
-
-    /// Frees a new object that is not constructed, even because of an exception.
-    struct unfinished {
-        Heap& heap;
-        std::size_t slot;
-        bool finished = false;
-
-        ~unfinished() {
-            if (!finished) {
-                heap.abandon(slot);
-            }
-        }
-    };
-    void abandon(std::size_t slot) {
-        const auto guard = self().section();
-        self().residency_.unpin(slot);
-        const auto& object = self().residency_.object_in(slot);
-        static_cast<void>(release_known(object.address, object.size));
-    }
-
-    /// The slot of a new object, pinned.
-    [[nodiscard]] slot_or_error make_room(std::size_t size, std::size_t align) {
-        auto& residency = self().residency_;
-        const auto guard = self().section();
-        if (!self().is_open()) {
-            return failure(errc::not_open);
-        }
-        if (size > residency.largest_object()) {
-            return failure(errc::larger_than_arena);
-        }
-        const auto block = self().allocator_.allocate(residency.medium(),
-                                                      {.size = size, .align = align, .within = 0});
-        if (!block) {
-            return failure(block.error());
-        }
-        note_granted();
-        const auto slot =
-            residency.create(static_cast<typename Residency::address_type>(*block), size);
-        if (!slot) {
-            static_cast<void>(release_known(*block, size));
-        }
-        return slot;
     }
 };
 

@@ -215,7 +215,16 @@ protected:
     [[nodiscard]] std::size_t bring_run(std::size_t page) noexcept {
         mover pages(frames_, transfer_, bytes(0));
         const std::size_t count = pages.length(page, table::page_of(end_));
-        return count < 2 ? Frames : pages.bring(page, count, [this] { return make_room(); });
+        return count < 2 ? Frames
+                         : pages.bring(
+                               page, count,
+                               [this]() -> slot_or_error {
+                                   // What nobody has asked for is worth no frame that must not
+                                   // leave.
+                                   return !keeps_changes || frames_.has_room()
+                                              ? make_room()
+                                              : failure(errc::no_free_frame);
+                               });
     }
 
     /// An empty frame: one never used, or the victim's.
@@ -223,7 +232,7 @@ protected:
         if (const std::size_t empty = frames_.empty_frame(); empty != Frames) {
             return empty;
         }
-        std::size_t frame = keeps_changes ? frames_.clean_victim() : Frames;
+        std::size_t frame = keeps_changes ? frames_.unchanged_victim() : Frames;
         if (frame == Frames) {
             frame = frames_.victim();
         }

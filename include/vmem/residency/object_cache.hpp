@@ -114,15 +114,26 @@ public:
     [[nodiscard, gnu::always_inline]] bool find_unsaved(Address at, place& where) const noexcept {
         return find<Size, Align>(at, where) && ram_.table.is_unsaved(where, Size);
     }
-    /// Both for whoever remembers the slot; see `object_table::find_near`.
-    template <std::size_t Size, std::size_t Align, std::size_t Whole, access How, class Slot>
-    [[nodiscard, gnu::always_inline]] bool find_near(Address at, Slot& slot,
-                                                     place& where) const noexcept {
-        return ram_.table.template find_near<Size, Align, Whole, How>(at, slot, where);
-    }
     [[nodiscard, gnu::always_inline]] std::byte* use(place where) noexcept {
         touch(where.frame);
         return raw(where.frame) + where.offset;
+    }
+    /// Either, and `use`, for whoever uses the parts of `Size` bytes of objects of `Whole` one
+    /// after the other: the raw address, or null. Soonest if they are in the object in `slot`,
+    /// which from then on is where they were.
+    template <std::size_t Size, std::size_t Align, std::size_t Whole, access How, class Slot>
+    [[nodiscard, gnu::always_inline]] std::byte* use_near(Address at, Slot& slot) noexcept {
+        std::byte* found = part_in<Size, Align, Whole, How>(slot, at);
+        if (found == nullptr) [[unlikely]] {
+            const std::size_t other = ram_.table.guess(at);
+            found = part_in<Size, Align, Whole, How>(other, at);
+            if (found == nullptr) {
+                return nullptr;
+            }
+            slot = static_cast<Slot>(other);
+        }
+        touch(slot);
+        return found;
     }
     /// Precondition: the slot has fewer than 4095 pins.
     [[gnu::always_inline]] void add_pin(std::size_t slot) noexcept { ++ram_.table[slot].pins; }
@@ -267,6 +278,13 @@ public:
     }
 
 private:
+    template <std::size_t Size, std::size_t Align, std::size_t Whole, access How>
+    [[nodiscard, gnu::always_inline]] std::byte* part_in(std::size_t slot, Address at) noexcept {
+        const place where{.frame = slot, .offset = ram_.table.offset_in(slot, at)};
+        return ram_.table.template has_part<Size, Align, Whole, How>(at, where) ? raw_at(where)
+                                                                                : nullptr;
+    }
+
     medium_type medium_{*this};
 };
 

@@ -88,32 +88,24 @@ public:
         }
         return reaches<Size, Align>(at, where);
     }
-    /// The same for whoever uses the parts of `Size` bytes of an object one after the other, and
-    /// remembers its slot, which `slot` is from then on. Soonest if the object has `Whole` bytes.
-    /// For `access::write`, those parts alone that are unsaved already.
-    template <std::size_t Size, std::size_t Align, std::size_t Whole, access How, class Slot>
-    [[nodiscard, gnu::always_inline]] bool find_near(Address at, Slot& slot,
-                                                     place& where) const noexcept {
-        where.frame = slot;
-        where.offset = std::size_t{at} - slots_[where.frame].address;
-        if (where.offset >= slots_[where.frame].size) [[unlikely]] {
-            where.frame = map_.guess(at);
-            where.offset = std::size_t{at} - slots_[where.frame].address;
-            slot = static_cast<Slot>(where.frame);
-        }
-        if constexpr (Whole % Size == 0 && Size % Align == 0) {
-            if (slots_[where.frame].size == Whole && where.offset < Whole &&
-                where.offset % Size == 0) [[likely]] {
-                constexpr std::size_t granule = std::size_t{1} << granule_shift(Whole);
-                if constexpr (How == access::read) {
-                    return true;
-                } else if constexpr (Size % granule == 0) {
-                    constexpr unsigned all = granules(Whole, 0, Whole);
-                    constexpr unsigned part = granules(Whole, 0, Size);
-                    const unsigned dirty = slots_[where.frame].dirty;
-                    return dirty == all || (~(dirty >> where.offset / granule) & part) == 0;
-                }
-            }
+    /// Perhaps the slot of the object that starts at `at`. O(1), one load.
+    [[nodiscard, gnu::always_inline]] std::size_t guess(Address at) const noexcept {
+        return map_.guess(at);
+    }
+    /// How far behind the start of the object in a slot `at` is; before it, past its end.
+    [[nodiscard, gnu::always_inline]] std::size_t offset_in(std::size_t slot,
+                                                            Address at) const noexcept {
+        return static_cast<Address>(at - slots_[slot].address);
+    }
+    /// Whether the `Size` bytes at `at` are `where`, and for `access::write` are all unsaved.
+    /// Soonest if the object has `Whole` bytes and all of it is unsaved, and `at` is that of one of
+    /// the parts of `Size` bytes of which it consists.
+    template <std::size_t Size, std::size_t Align, std::size_t Whole, access How>
+    [[nodiscard, gnu::always_inline]] bool has_part(Address at, place where) const noexcept {
+        constexpr unsigned all = granules(Whole, 0, Whole);
+        if (is_regular<Size, Align, Whole>(where) &&
+            (How == access::read || slots_[where.frame].dirty == all)) [[likely]] {
+            return true;
         }
         return reaches<Size, Align>(at, where) && (How == access::read || is_unsaved(where, Size));
     }
@@ -219,6 +211,23 @@ public:
 private:
     using index = detail::smallest_uint<MaxObjects>;
 
+    /// Whether one of the parts of `Size` bytes of an object of `Whole` starts at a place.
+    template <std::size_t Size, std::size_t Align, std::size_t Whole>
+    [[nodiscard, gnu::always_inline]] bool is_regular(place where) const noexcept {
+        if constexpr (Whole % Size != 0 || Size % Align != 0) {
+            return false;
+        } else {
+            if (slots_[where.frame].size != Whole) [[unlikely]] {
+                return false;
+            }
+            if constexpr (std::has_single_bit(Whole) && std::has_single_bit(Size)) {
+                // One comparison tells that it is within the object, and a multiple.
+                return (where.offset & ~(Whole - Size)) == 0;
+            } else {
+                return where.offset < Whole && where.offset % Size == 0;
+            }
+        }
+    }
     /// Whether the object at a place reaches as far as that, and is aligned there.
     template <std::size_t Size, std::size_t Align>
     [[nodiscard, gnu::always_inline]] bool reaches(Address at, place where) const noexcept {

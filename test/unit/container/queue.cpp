@@ -5,7 +5,12 @@
 #include "support/object_heap.hpp"
 #include "support/random_test.hpp"
 
+#include <vmem/allocator/nonresident_linked_list_allocator.hpp>
+#include <vmem/heap.hpp>
+#include <vmem/policies.hpp>
+#include <vmem/residency/paged.hpp>
 #include <vmem/storage/counted.hpp>
+#include <vmem/storage/ram_storage.hpp>
 
 #include <array>
 #include <cstddef>
@@ -287,6 +292,23 @@ TEST_CASE("queue: elements of any size, next to pins of the ring, and a power cu
     trial(std::integral_constant<std::size_t, 300>{});
     trial(std::integral_constant<std::size_t, 600>{});
     trial(std::integral_constant<std::size_t, 1000>{});
+}
+
+TEST_CASE("queue: of bytes, more of them than half of all addresses") {
+    using heap_type = vmem::heap<vmem::ram_storage<65536>, vmem::paged<1024, 4>,
+                                 vmem::nonresident_linked_list_allocator, vmem::address_bits<16>>;
+    const auto heap = std::make_unique<heap_type>();
+    heap->format().value();
+    constexpr std::uint16_t capacity = 40'000;
+    auto q = queue<std::uint8_t, heap_type>::make(capacity).value();
+    for (unsigned pushed = 0, popped = 0; popped < 3U * capacity;) {
+        while (!q.full()) {
+            REQUIRE(q.push(static_cast<std::uint8_t>(pushed++ % 251)));
+        }
+        for (unsigned n = 0; n < 1000; ++n) {
+            REQUIRE(q.pop().value() == popped++ % 251);
+        }
+    }
 }
 
 // A queue knows nothing of pages; of objects it remembers two slots.

@@ -8,28 +8,33 @@
 
 #include "support/damage.hpp"
 
+#include <cstddef>
 #include <doctest/doctest.h>
 
 namespace {
 
 using medium = vmem::ram_storage<12288>;
-using memory =
-    vmem::heap<vmem::storage_ref<medium>, vmem::paged<128, 4>, vmem::nonresident_buddy_allocator<>,
-               vmem::roots<2>, vmem::durability<vmem::journaled<8192>>>;
 
-struct trial : vmem::test::damage_trial<memory, medium> {
+template <std::size_t Frames, class Mode>
+struct trial
+    : vmem::test::damage_trial<
+          vmem::heap<vmem::storage_ref<medium>, vmem::paged<128, Frames>,
+                     vmem::nonresident_buddy_allocator<>, vmem::roots<2>, vmem::durability<Mode>>,
+          medium> {
     trial()
-        : damage_trial([](medium& bytes) { return vmem::storage_ref<medium>(bytes); },
-                       [](const auto&) {}) {}
+        : trial::damage_trial([](medium& bytes) { return vmem::storage_ref<medium>(bytes); },
+                              [](const auto&) {}) {}
 };
+using early_blocks = trial<4, vmem::journaled<8192>>;
+using no_steal = trial<16, vmem::journaled_no_steal<8192>>;
 
-TEST_CASE("damaged image, journal: every flipped bit") {
-    trial one;
+TEST_CASE_TEMPLATE("damaged image, journal: every flipped bit", Trial, early_blocks, no_steal) {
+    Trial one;
     vmem::test::flip_every_bit(one, false);
 }
 
-TEST_CASE("damaged image, journal: random damage") {
-    trial one;
+TEST_CASE_TEMPLATE("damaged image, journal: random damage", Trial, early_blocks, no_steal) {
+    Trial one;
     vmem::test::damage_at_random(one, false, 250'000);
 }
 

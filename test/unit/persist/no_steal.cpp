@@ -211,6 +211,32 @@ TEST_CASE("no_steal: algorithms work where what they change fits the frames") {
     CHECK(found == expected);
 }
 
+TEST_CASE("no_steal: reading ahead takes no frame that holds changes") {
+    disk medium;
+    using reader = vmem::heap<
+        vmem::storage_ref<disk>,
+        vmem::paged<256, 8, vmem::clock, vmem::automatic_translation, vmem::sequential<4>>,
+        list_allocator, no_steal>;
+    reader heap(medium);
+    REQUIRE(heap.format());
+    const pages<reader> data(heap, 60);
+    REQUIRE(heap.commit());
+    for (std::uint32_t changed = 1; changed < 8; ++changed) {
+        CAPTURE(changed);
+        for (std::uint32_t n = 0; n < changed; ++n) {
+            data[n] = changed;
+        }
+        for (std::size_t n = changed; n < 60; ++n) {
+            static_cast<void>(std::uint32_t{data[n]});
+        }
+        REQUIRE(heap.commit());
+        REQUIRE(heap.open());
+        for (std::uint32_t n = 0; n < changed; ++n) {
+            CHECK(data[n] == changed);
+        }
+    }
+}
+
 TEST_CASE("no_steal: a page that is pinned for writing is committed as it is") {
     disk medium;
     memory heap(medium);

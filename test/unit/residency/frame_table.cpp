@@ -15,18 +15,6 @@ namespace {
 template <std::size_t Frames, template <std::size_t> class Eviction = vmem::fifo>
 using table = vmem::frame_table<std::uint32_t, 64, Frames, Eviction, vmem::page_map>;
 
-static_assert(table<4>::max_pages == std::size_t{1} << 26);
-static_assert(vmem::frame_table<std::uint16_t, 64, 4, vmem::fifo, vmem::page_map>::max_pages ==
-              1024);
-static_assert(vmem::frame_table<std::uint16_t, 64, 4, vmem::fifo, vmem::page_table<9>>::max_pages ==
-              9);
-static_assert(vmem::frame_table<std::uint64_t, 64, 4, vmem::fifo, vmem::page_map>::max_pages ==
-              std::size_t{1} << 58);
-static_assert(table<3>::frame_alignment == alignof(std::max_align_t));
-
-static_assert(table<4>::page_of(127) == 1 && table<4>::page_of(128) == 2);
-static_assert(table<4>::address_of(3) == 192 && table<4>::offset_of(130) == 2);
-
 /// Fills every frame, with pages from `first` on.
 template <class Table>
 void fill(Table& frames, std::size_t first, std::size_t count) {
@@ -135,70 +123,12 @@ TEST_CASE("frame_table: a clean page can leave without being saved") {
         frames.mark_dirty({.frame = frames.search(page), .offset = 0}, 1);
     }
     CHECK(frames.clean_victim() == frames.search(3));
+    CHECK(frames.has_room());
     frames.add_pin(frames.search(3));
     CHECK(frames.clean_victim() == 4);
+    CHECK_FALSE(frames.has_room());
     frames.mark_clean(frames.search(2));
     CHECK(frames.clean_victim() == frames.search(2));
-}
-
-/// The first address of which the two ways to look it up say different things, or 1.
-template <std::size_t Size, std::size_t Align, class Table, class Address>
-Address first_difference(const Table& frames, Address begin, Address count) {
-    for (Address at = begin; at != static_cast<Address>(begin + count); ++at) {
-        vmem::frame_place tagged{};
-        vmem::frame_place untagged{};
-        const bool is_there = frames.template find_tagged<Size, Align>(at, tagged);
-        if (is_there != frames.template find_untagged<Size, Align>(at, untagged) ||
-            (is_there && (tagged.frame != untagged.frame || tagged.offset != untagged.offset))) {
-            return at;
-        }
-    }
-    return 1;
-}
-
-/// With frames that hold pages, a copy, or nothing.
-template <std::size_t Pages, class Address>
-void check_untagged() {
-    vmem::frame_table<Address, 64, 5, vmem::fifo, vmem::page_table<Pages>> frames;
-    const auto check = [&] {
-        // The start of memory, what is just beyond the table, and its end.
-        for (const Address begin : {Address{0}, static_cast<Address>(64 * Pages - 64),
-                                    static_cast<Address>(0 - Address{1024})}) {
-            CHECK(first_difference<1, 1>(frames, begin, Address{1024}) == 1);
-            CHECK(first_difference<4, 4>(frames, begin, Address{1024}) == 1);
-            CHECK(first_difference<12, 4>(frames, begin, Address{1024}) == 1);
-            CHECK(first_difference<64, 1>(frames, begin, Address{1024}) == 1);
-            CHECK(first_difference<80, 8>(frames, begin, Address{1024}) == 1);
-        }
-    };
-    check();
-    for (const std::size_t page : {std::size_t{1}, std::size_t{2}, Pages - 1}) {
-        frames.insert(page, frames.empty_frame());
-    }
-    check();
-    const std::size_t copy = frames.search(2);
-    frames.remove(copy);
-    check();
-    frames.borrow(copy);
-    check();
-    frames.label_copy(copy, 2 * 64 + 60, 8);
-    CHECK(frames.copy_of(2 * 64 + 60, 8) == copy);
-    check();
-    frames.give_back(copy);
-    frames.remove(frames.search(Pages - 1));
-    check();
-    vmem::frame_place where{};
-    CHECK(frames.template find_untagged<4, 4>(64 + 8, where));
-    CHECK(where.frame == frames.search(1));
-    CHECK(where.offset == 8);
-}
-
-TEST_CASE("frame_table: an exact table tells as much without tags as with them") {
-    check_untagged<16, std::uint32_t>();
-    check_untagged<13, std::uint32_t>();
-    check_untagged<16, std::uint64_t>();
-    check_untagged<13, std::uint64_t>();
-    check_untagged<16, std::uint16_t>();
 }
 
 } // namespace
