@@ -4,23 +4,19 @@
 
 #include <vmem/config.hpp>
 #include <vmem/detail/adapted_storage.hpp>
+#include <vmem/detail/mirror_halves.hpp>
 #include <vmem/detail/mirror_mark.hpp>
 #include <vmem/result.hpp>
 #include <vmem/storage/concept.hpp>
 
 #include <array>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <span>
-#include <type_traits>
 #include <utility>
 
 namespace vmem {
-
-/// Which half of a mirror.
-enum class mirror_half : std::uint8_t { first, second };
 
 /// The same bytes on two storages. Writes go to both; a read that the first cannot serve, because
 /// it fails or (`checked`) is corrupt, is served by the second, and what the one could not read is
@@ -37,29 +33,21 @@ enum class mirror_half : std::uint8_t { first, second };
 /// Costs: two writes, two syncs, one read; a repair reads and writes a unit. RAM: one unit, which
 /// is the coarsest granularity of the two. The last two units of each are the mirror's own.
 template <class First, class Second>
-class mirrored {
-    static_assert((check_storage<First>(), true));
-    static_assert((check_storage<Second>(), true));
-    static_assert(detail::is_valid(storage_traits<First>::geometry) &&
-                      detail::is_valid(storage_traits<Second>::geometry),
-                  "storage_geometry: each size must be a power of two; only erase_size may be 0");
-    static_assert(
-        storage_traits<First>::erase_size == 0 && storage_traits<Second>::erase_size == 0,
-        "mirrored: the storages must need no erasing; put it above the layer that erases");
+class mirrored : public detail::mirror_halves<First, Second> {
+    using base = detail::mirror_halves<First, Second>;
+    using base::buffer_;
+    using base::load_from;
+    using base::mark;
+    using base::one_of;
+    using base::other;
+    using base::read_mark;
+    using base::size_;
+    using base::spoil;
+    using base::store_to;
 
 public:
-    // All sizes are powers of two, so the highest bit is the largest.
-    static constexpr storage_geometry geometry{
-        .read_size =
-            std::bit_floor(storage_traits<First>::read_size | storage_traits<Second>::read_size),
-        .write_size =
-            std::bit_floor(storage_traits<First>::write_size | storage_traits<Second>::write_size),
-        .atomic_write_size = detail::lesser(storage_traits<First>::atomic_write_size,
-                                            storage_traits<Second>::atomic_write_size)};
-    /// Bytes that are repaired at a time.
-    static constexpr std::size_t unit =
-        std::bit_floor(detail::border_alignment(storage_traits<First>::geometry) |
-                       detail::border_alignment(storage_traits<Second>::geometry) | 64U);
+    using base::geometry;
+    using base::unit;
 
     /// Makes a mirror of what the first storage holds: copies all of it to the second. Errors:
     /// wrong_size if one of them has no room for three units; theirs.
@@ -70,7 +58,7 @@ public:
         }
         made.generation_ = 1;
         made.used_ = {true, false};
-        if (const auto marked = made.mark(mirror_half::first); !marked) {
+        if (const auto marked = made.mark(mirror_half::first, 1); !marked) {
             return failure(marked.error());
         }
         if (const auto built = made.rebuild(); !built) {
@@ -102,9 +90,6 @@ public:
         made.unmarked_ = !here || !there;
         return made;
     }
-
-    /// Bytes.
-    [[nodiscard]] constexpr address size() const noexcept { return size_; }
 
     /// Errors: those of the first half, if neither can serve it.
     [[nodiscard]] result<void> read(address from, std::span<std::byte> out) {
@@ -175,7 +160,7 @@ public:
         if (const auto synced = one_of(stale, [](auto& half) { return half.sync(); }); !synced) {
             return synced;
         }
-        const auto marked = mark(stale);
+        const auto marked = mark(stale, generation_);
         used_[static_cast<std::size_t>(stale)] = marked.has_value();
         // If that failed, the mark may be there all the same.
         unmarked_ = !marked;
@@ -190,86 +175,17 @@ public:
     /// differ.
     [[nodiscard]] constexpr std::uint64_t repairs() const noexcept { return repairs_; }
 
-    /// The storages adapted.
-    [[nodiscard]] constexpr First& first() noexcept { return first_; }
-    /// The other one.
-    [[nodiscard]] constexpr Second& second() noexcept { return second_; }
-
 private:
-    /// Of each half, one unit each: while the one is written, the other counts.
-    static constexpr std::size_t marks = 2;
+    mirrored(First&& first, Second&& second) : base(std::move(first), std::move(second)) {}
 
-    mirrored(First&& first, Second&& second)
-        : first_(std::move(first)), second_(std::move(second)) {
-        const address units = (std::min)(first_.size(), second_.size()) / unit;
-        size_ = units <= marks ? 0 : (units - marks) * unit;
-    }
-
-    [[nodiscard]] static constexpr mirror_half other(mirror_half which) noexcept {
-        return which == mirror_half::first ? mirror_half::second : mirror_half::first;
-    }
     [[nodiscard]] constexpr bool uses_both() const noexcept { return used_[0] && used_[1]; }
     /// The half that is read first. One of them is always in use.
     [[nodiscard]] constexpr mirror_half preferred() const noexcept {
         return used_[0] ? mirror_half::first : mirror_half::second;
     }
-    template <class Operation>
-    [[nodiscard]] result<void> one_of(mirror_half which, Operation operation) {
-        return which == mirror_half::first ? operation(first_) : operation(second_);
-    }
-
-    [[nodiscard]] result<void> load_from(mirror_half which, address at) {
-        return one_of(which, [&](auto& half) { return half.read(at, buffer_); });
-    }
-    [[nodiscard]] result<void> store_to(mirror_half which, address at) {
-        return one_of(which, [&](auto& half) { return half.write(at, buffer_); });
-    }
-
-    /// What cannot be copied must not be old there.
-    [[nodiscard]] result<void> spoil(mirror_half which, address at, errc code) {
-        return one_of(which, [&](auto& half) -> result<void> {
-            if constexpr (requires { half.spoil(at, unit); }) {
-                if (code == errc::corrupt) {
-                    return half.spoil(at, unit);
-                }
-            }
-            return failure(code);
-        });
-    }
-
-    [[nodiscard]] result<std::uint64_t> read_mark(mirror_half which, address at) {
-        if (const auto loaded = load_from(which, at); !loaded) {
-            return failure(loaded.error());
-        }
-        return detail::generation_in(buffer_);
-    }
-    /// Generation of a half, 0 if it has no mark. Errors: if neither of its marks can be read.
-    [[nodiscard]] result<std::uint64_t> read_mark(mirror_half which) {
-        const auto one = read_mark(which, size_);
-        const auto two = read_mark(which, size_ + unit);
-        return one.value_or(0) > two.value_or(0) || !two ? one : two;
-    }
-    /// Gives a half the newest generation, durably. Whenever this is cut short, one of its marks
-    /// can be read.
-    [[nodiscard]] result<void> mark(mirror_half which) {
-        const auto sync_half = [](auto& half) { return half.sync(); };
-        // What was written before must not be younger than the mark; nor must the mark that stays.
-        auto done = one_of(which, sync_half);
-        const bool first_is_newer =
-            read_mark(which, size_).value_or(0) > read_mark(which, size_ + unit).value_or(0);
-        detail::write_mark(buffer_, generation_);
-        for (std::size_t n = 0; n < marks && done; ++n) {
-            done = store_to(which, (n == 0) == first_is_newer ? size_ + unit : size_);
-            done = done ? one_of(which, sync_half) : done;
-        }
-        return done;
-    }
     /// The same with a generation that no half has. If that fails, it may be there all the same,
     /// and is not used again.
-    [[nodiscard]] result<void> mark_newer(mirror_half which) {
-        ++generation_;
-        return mark(which);
-    }
+    [[nodiscard]] result<void> mark_newer(mirror_half which) { return mark(which, ++generation_); }
     /// Marks the half in use as the newer one, if the other might not be older.
     [[nodiscard]] result<void> settle() {
         if (unmarked_) {
@@ -366,16 +282,12 @@ private:
         return stored;
     }
 
-    First first_;
-    Second second_;
-    address size_ = 0;
     std::uint64_t generation_ = 0;
     std::uint64_t repairs_ = 0;
     /// A half is left out, and at the next start its mark might be as new as the other's.
     bool unmarked_ = false;
     /// By half.
     std::array<bool, 2> used_{};
-    std::array<std::byte, unit> buffer_{};
 };
 static_assert(storage<mirrored<storage_archetype, storage_archetype>>);
 

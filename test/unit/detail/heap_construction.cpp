@@ -27,14 +27,14 @@ struct small {
     int value;
 };
 struct in_page {
-    explicit in_page(int v) : value(v), rest{} {}
+    explicit in_page(int v) : value(v) {}
     int value;
-    std::array<int, 14> rest;
+    std::array<int, 14> rest{};
 };
 struct large {
-    explicit large(int v) : value(v), rest{} {}
+    explicit large(int v) : value(v) {}
     int value;
-    std::array<int, 100> rest;
+    std::array<int, 100> rest{};
 };
 
 TEST_CASE_TEMPLATE("heap_construction: on a failing storage there is an object or nothing", T,
