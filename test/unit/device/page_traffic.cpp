@@ -15,7 +15,6 @@
 #include <cstdint>
 #include <doctest/doctest.h>
 #include <map>
-#include <utility>
 
 namespace {
 
