@@ -75,7 +75,8 @@ private:
 
     [[nodiscard]] result<void> merge_runs(merger& passes) {
         const std::size_t most = passes.most_ways();
-        if (most < 2) {
+        // What has to stay in RAM must not be there twice.
+        if (residency::keeps_changes || most < 2) {
             return failure(errc::no_free_frame);
         }
         const auto other = make_scratch();
@@ -159,7 +160,8 @@ private:
 /// runs are merged as there are pages lent. A pass reads and writes each element at most once, in
 /// the longest transfers there is RAM for, past the frames. Up to half of the lent RAM there is one
 /// pass; up to as many times that as there are pages lent there are two, and the heap must have
-/// room for a copy of the elements.
+/// room for a copy of the elements. With `journaled_no_steal` half of the frames at most are lent,
+/// and more than one pass is no_free_frame.
 ///
 /// Errors: null_pointer, out_of_range, misaligned, not_open; no_free_frame unless RAM for three
 /// elements and some 150 bytes can be lent; those of `heap::allocate`; the storage's. Unless

@@ -150,9 +150,10 @@ inline constexpr bool is_journaled<journaled<JournalBytes, BlockBytes, FilterBit
 
 /// `journaled` without the blocks that leave RAM before their commit ("no-steal": Haerder and
 /// Reuter, Principles of Transaction-Oriented Database Recovery, 1983): what one transaction
-/// changes has to fit the page frames, and half of `JournalBytes`. An access that finds nothing but
-/// changed pages in all frames is over_journal, and so is everything until `rollback`. Smaller in
-/// code and RAM than `journaled`; each of them refuses the other's images. With `paged`.
+/// changes has to fit the page frames, all of which have to fit half of `JournalBytes`. An access
+/// that needs a frame while all are changed, and none is pinned, is over_journal, and so is every
+/// later one that needs any, and `commit`, until a rollback. Smaller in code and RAM than
+/// `journaled`; each of them refuses the other's images. With `paged`.
 template <std::size_t JournalBytes>
 using journaled_no_steal = journaled<JournalBytes, 0, detail::no_filter>;
 

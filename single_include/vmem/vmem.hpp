@@ -1915,7 +1915,8 @@ private:
 
     [[nodiscard]] result<void> merge_runs(merger& passes) {
         const std::size_t most = passes.most_ways();
-        if (most < 2) {
+        // What has to stay in RAM must not be there twice.
+        if (residency::keeps_changes || most < 2) {
             return failure(errc::no_free_frame);
         }
         const auto other = make_scratch();
@@ -1999,7 +2000,8 @@ private:
 /// runs are merged as there are pages lent. A pass reads and writes each element at most once, in
 /// the longest transfers there is RAM for, past the frames. Up to half of the lent RAM there is one
 /// pass; up to as many times that as there are pages lent there are two, and the heap must have
-/// room for a copy of the elements.
+/// room for a copy of the elements. With `journaled_no_steal` half of the frames at most are lent,
+/// and more than one pass is no_free_frame.
 ///
 /// Errors: null_pointer, out_of_range, misaligned, not_open; no_free_frame unless RAM for three
 /// elements and some 150 bytes can be lent; those of `heap::allocate`; the storage's. Unless
@@ -3086,6 +3088,8 @@ concept has_nonresident_id = requires {
 /// - After an error of the medium the call has taken effect whole or not at all, as its result
 ///   says.
 /// - `largest_free`: largest size that `allocate` grants at alignment 1.
+/// - `most_changed_pages(page_size)`, if it is there: how many pages one call changes at most, if
+///   the region begins with one.
 /// - `media_id`: names the layout on the medium; `max_address`: the highest address it can manage.
 template <class A, class M>
 concept nonresident_allocator =
@@ -5378,6 +5382,12 @@ class basic_nonresident_linked_list_allocator {
 public:
     static constexpr std::uint32_t media_id = 0x4C4C0000u | sizeof(Word);
     static constexpr Word max_address = (std::numeric_limits<Word>::max)();
+    /// Pages of that size (bytes) that one call changes at most, if the region begins with one: its
+    /// state; the block; both neighbours in their lists of a block that leaves them; and of two
+    /// blocks that join one the header, the last word, and who was there first.
+    [[nodiscard]] static constexpr std::size_t most_changed_pages(std::size_t page_size) noexcept {
+        return (layout::state + page_size - 1) / page_size + 1 + 2 + 2 * (2 + 1 + 1);
+    }
 
     /// Makes one free block of `[begin, end)`. Errors: wrong_size if the range is too small;
     /// too_large if it does not fit `Word`; the medium's.
@@ -8321,9 +8331,10 @@ inline constexpr bool is_journaled<journaled<JournalBytes, BlockBytes, FilterBit
 
 /// `journaled` without the blocks that leave RAM before their commit ("no-steal": Haerder and
 /// Reuter, Principles of Transaction-Oriented Database Recovery, 1983): what one transaction
-/// changes has to fit the page frames, and half of `JournalBytes`. An access that finds nothing but
-/// changed pages in all frames is over_journal, and so is everything until `rollback`. Smaller in
-/// code and RAM than `journaled`; each of them refuses the other's images. With `paged`.
+/// changes has to fit the page frames, all of which have to fit half of `JournalBytes`. An access
+/// that needs a frame while all are changed, and none is pinned, is over_journal, and so is every
+/// later one that needs any, and `commit`, until a rollback. Smaller in code and RAM than
+/// `journaled`; each of them refuses the other's images. With `paged`.
 template <std::size_t JournalBytes>
 using journaled_no_steal = journaled<JournalBytes, 0, detail::no_filter>;
 
@@ -13845,10 +13856,10 @@ public:
     /// all if nothing changed. Bytes that are pinned for writing are committed as they are now;
     /// nobody may change them meanwhile.
     ///
-    /// Errors: not_open; over_journal if it is too much for half of the journal; rolled_back if a
-    /// nested transaction was; the allocator's and the storage's. Then all changes since the last
-    /// commit are undone, as by `rollback`; if that fails too, nothing can be written until it
-    /// succeeds.
+    /// Errors: not_open; over_journal if it is too much for half of the journal, or for the frames
+    /// with `journaled_no_steal`; rolled_back if a nested transaction was; the allocator's and the
+    /// storage's. Then all changes since the last commit are undone, as by `rollback`; if that
+    /// fails too, nothing can be written until it succeeds.
     [[nodiscard]] result<void> commit() {
         const auto guard = self().section();
         if (!self().is_open()) {
@@ -14379,7 +14390,9 @@ protected:
     }
     [[nodiscard]] result<void> begin_image() { return self().residency_.storage().begin_format(); }
     [[nodiscard]] result<void> end_image(address size, std::span<const root_entry> roots) {
-        const auto saved = self().residency_.write_out();
+        // While writes go home, and need not fit the frames.
+        auto saved = self().allocator_.settle(self().medium());
+        saved = saved ? self().residency_.write_out() : saved;
         superblock block = description(size);
         return saved ? self().residency_.storage().end_format(block, roots) : saved;
     }
@@ -15417,6 +15430,22 @@ struct heap_parts {
                   "heap: durability<scratch> keeps nothing; drop roots<> and on_persisted<>, or "
                   "choose another durability<>");
 
+    /// Whether one call of the allocator fits the frames, if what it changes must stay there, and
+    /// one is left to read.
+    static consteval bool has_frames_for_allocator() {
+        if constexpr (
+            requires { Allocator::most_changed_pages(residency::page_size); } &&
+            requires { requires residency::keeps_changes; }) {
+            return residency::frame_count > Allocator::most_changed_pages(residency::page_size);
+        } else {
+            return true;
+        }
+    }
+    static_assert(has_frames_for_allocator(),
+                  "heap: with journaled_no_steal one call of the allocator must fit the page "
+                  "frames; have 13 of them with the linked list (16 of fewer than 256 bytes), or "
+                  "choose nonresident_buddy_allocator");
+
     using memory =
         typed_memory<heap_type, residency,
                      typename policy<locking_policy, locking<no_lock>, Policies...>::type,
@@ -16299,7 +16328,7 @@ private:
                                        ? static_cast<tag>(~((std::numeric_limits<tag>::max)() >> 1))
                                        : (std::numeric_limits<tag>::max)();
     /// What a frame has that is taken for something that is no page.
-    static constexpr tag lent = no_page ^ tag{1};
+    static constexpr tag lent = no_page ^ tag { 1 };
     /// A bit that both have, and no page address; and no look-up asks for a tag with it.
     static constexpr tag no_page_mark = sizeof(tag) > sizeof(Address) ? no_page : tag{PageSize / 2};
 
@@ -19029,6 +19058,8 @@ public:
     static constexpr std::size_t frame_count = Frames;
     /// Pieces of memory that a `sync` hands to the storage at most.
     static constexpr std::size_t sync_pieces = Frames;
+    /// Whether the storage takes changes at a commit only: then what has changed leaves last.
+    static constexpr bool keeps_changes = requires { requires Storage::no_steal; };
     /// Bytes at the start that no address reaches.
     static constexpr address reserved = PageSize;
 
@@ -19148,9 +19179,6 @@ public:
     }
 
 protected:
-    /// Whether the storage takes changes at a commit only: then what has changed leaves last.
-    static constexpr bool keeps_changes = requires { requires Storage::no_steal; };
-
     using table = frame_table<Address, PageSize, Frames, Eviction, Translation>;
 
     /// The frame of the page of `at`, which is valid; brought in if need be, and not read if
@@ -19214,7 +19242,8 @@ protected:
             return empty;
         }
         std::size_t frame = keeps_changes ? frames_.unchanged_victim() : Frames;
-        if (frame == Frames) {
+        // What has changed must leave only if waiting for a pin cannot help.
+        if (frame == Frames && (!keeps_changes || unpinned_frames() == Frames)) {
             frame = frames_.victim();
         }
         if (frame == Frames) {
@@ -19222,7 +19251,7 @@ protected:
         }
         if (const auto saved = write_back(frame); !saved) {
             // A storage that takes no more writes can still be read.
-            frame = frames_.clean_victim();
+            frame = keeps_changes ? Frames : frames_.clean_victim();
             if (frame == Frames) {
                 return failure(saved.error());
             }
@@ -19507,7 +19536,8 @@ public:
     /// As `read`, but past the frames: whole units of the storage are read in one operation,
     /// however many pages they are, and what is not resident stays so. For long transfers into RAM
     /// that the caller has; see `lend`. At most one storage write per frame, one read, and those of
-    /// `read` for a unit that is read in part at either end.
+    /// `read` for a unit that is read in part at either end. Where changes have to stay in RAM it
+    /// is `read`, and `write_around` is `write`.
     [[nodiscard]] result<void> read_around(address from, std::span<std::byte> out) noexcept {
         if constexpr (base::keeps_changes) {
             return read(from, out);
@@ -19528,7 +19558,7 @@ public:
     /// `write` for a unit that is written in part at either end.
     [[nodiscard]] result<void> write_around(address to, std::span<const std::byte> in) noexcept {
         if constexpr (base::keeps_changes) {
-            return write(to, in);
+            return whole(write(to, in));
         }
         if (const auto valid = check(to, in.size()); !valid) {
             return valid;
@@ -19580,7 +19610,7 @@ public:
         const auto done =
             keeps_original(copy) ? write_changes(copy, to) : write(to, {copy.data, copy.size});
         discard(copy);
-        return done;
+        return whole(done);
     }
     /// Ends a copy without writing it. O(1).
     void discard(const pinned_bytes& copy) noexcept {
@@ -19618,6 +19648,16 @@ public:
 
 private:
     using traits = storage_traits<Storage>;
+
+    /// The outcome of a write that must not be committed if it is half done.
+    [[nodiscard]] result<void> whole(const result<void>& done) noexcept {
+        if constexpr (base::keeps_changes) {
+            if (!done) {
+                this->storage().doom(errc::over_journal);
+            }
+        }
+        return done;
+    }
 
     struct unit_parts {
         /// Bytes up to the first whole unit.

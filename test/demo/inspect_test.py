@@ -82,6 +82,7 @@ class Inspect(unittest.TestCase):
             "committed": ["is to be brought home: 1 ranges", "5 blocks"],
             "no_steal": ["journaled_no_steal", "2 times 16384 bytes; commit",
                          "is to be brought home: 1 ranges", "5 blocks"],
+            "sectors": ["journaled", "is to be brought home: 1 ranges", "5 blocks"],
             "checked": ["journaled", "first", "5 blocks"],
             "mapped": ["5 blocks"],
         }

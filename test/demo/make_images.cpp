@@ -92,6 +92,13 @@ using journaled = vmem::heap<Storage, pages, buddy, vmem::durability<vmem::journ
 using no_steal = vmem::heap<vmem::file_storage, vmem::paged<512, 16>, buddy,
                             vmem::durability<vmem::journaled_no_steal<32768>>>;
 
+/// A file that is written in sectors.
+struct sectors : vmem::file_storage {
+    explicit sectors(vmem::file_storage file) : file_storage(std::move(file)) {}
+    static constexpr vmem::storage_geometry geometry{
+        .read_size = 64, .write_size = 64, .erase_size = 0, .atomic_write_size = 64};
+};
+
 /// Leaves a commit in the journal, and another transaction that has begun if that is wanted: the
 /// process that does so ends without giving the heap an end.
 template <class Heap = journaled<vmem::file_storage>>
@@ -105,7 +112,7 @@ void make_unfinished(const char* name, bool begin_another) {
         }
         return;
     }
-    Heap heap(new_file(name));
+    Heap heap(typename Heap::storage_type(new_file(name)));
     fill<true>(heap, 100);
     const auto root = must(heap.template root<std::uint32_t>("first"));
     root[1] = 43U;
@@ -174,4 +181,5 @@ int main(int argc, char** argv) {
     make_unfinished("committed", false);
     make_unfinished("interrupted", true);
     make_unfinished<no_steal>("no_steal", false);
+    make_unfinished<journaled<sectors>>("sectors", false);
 }

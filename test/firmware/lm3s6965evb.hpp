@@ -18,10 +18,10 @@ inline volatile std::uint32_t& port(std::uintptr_t at) noexcept {
 /// The SD card's socket: SSI0, with chip select on port D pin 0.
 struct sd_bus {
     static void enable() noexcept {
-        port(0x400F'E104) |= 1u << 4;
-        port(0x400F'E108) |= 1u << 3 | 1u;
-        port(0x4000'7400) |= 1;
-        port(0x4000'751C) |= 1;
+        port(0x400F'E104) = port(0x400F'E104) | 1u << 4;
+        port(0x400F'E108) = port(0x400F'E108) | 1u << 3 | 1u;
+        port(0x4000'7400) = port(0x4000'7400) | 1;
+        port(0x4000'751C) = port(0x4000'751C) | 1;
         deselect();
         port(0x4000'8004) = 0;
         port(0x4000'8010) = 2;
@@ -53,7 +53,7 @@ private:
 /// UART0.
 struct serial_line {
     static void enable() noexcept {
-        port(0x400F'E104) |= 1;
+        port(0x400F'E104) = port(0x400F'E104) | 1;
         port(0x4000'C030) = 0;
         port(0x4000'C024) = 1;
         port(0x4000'C02C) = 0x70; // 8 bits, with queues.

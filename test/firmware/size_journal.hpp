@@ -7,21 +7,26 @@
 #include <vmem/heap.hpp>
 #include <vmem/residency/paged.hpp>
 
-#include "size_common.hpp"
+#include "size_misses.hpp"
 
 #include <cstdint>
 #include <new>
+#include <type_traits>
 
 namespace {
 
 /// What the programs with a journal on an SD card do; `Mode` is the kind of journal.
-template <class Mode>
+template <class Mode, std::size_t Frames>
 int run_journal() {
     using memory =
-        vmem::heap<vmem::sd_card<card_bus>, vmem::paged<512, 8>,
+        vmem::heap<vmem::sd_card<card_bus>, vmem::paged<512, Frames>,
                    vmem::nonresident_linked_list_allocator, vmem::durability<Mode>, vmem::roots<1>>;
     alignas(memory) static std::byte room[sizeof(memory)];
     memory& heap = *new (room) memory;
+#if defined(MISSES)
+    constexpr bool steals = !std::is_same_v<Mode, vmem::journaled_no_steal<Mode::journal_bytes>>;
+    return run_misses<512, steals>(heap);
+#else
     if (!heap.storage().start() || !(heap.open() || heap.format())) {
         give_up();
     }
@@ -58,6 +63,7 @@ int run_journal() {
         }
     });
     return static_cast<int>(unknown(value) & 0);
+#endif
 }
 
 } // namespace

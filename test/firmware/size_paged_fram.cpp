@@ -4,7 +4,7 @@
 #include <vmem/heap.hpp>
 #include <vmem/residency/paged.hpp>
 
-#include "size_common.hpp"
+#include "size_misses.hpp"
 
 #include <cstdint>
 #include <new>
@@ -23,6 +23,9 @@ alignas(memory) std::byte room[sizeof(memory)];
 
 int main() {
     memory& heap = *new (room) memory;
+#if defined(MISSES)
+    return run_misses<256, true>(heap);
+#else
     if (!heap.storage().start() || !(heap.open() || heap.format())) {
         give_up();
     }
@@ -51,4 +54,5 @@ int main() {
         }
     });
     return static_cast<int>(unknown(value) & 0);
+#endif
 }

@@ -48,7 +48,7 @@ using objects = vmem::heap<storage, vmem::resident_objects<512, 4>,
                            vmem::nonresident_buddy_allocator<>, vmem::roots<2>>;
 using journaled = vmem::heap<storage, vmem::paged<64, 3>, vmem::nonresident_linked_list_allocator,
                              vmem::roots<2>, vmem::durability<vmem::journaled<3072>>>;
-using no_steal = vmem::heap<storage, vmem::paged<64, 8>, vmem::nonresident_linked_list_allocator,
+using no_steal = vmem::heap<storage, vmem::paged<64, 16>, vmem::nonresident_linked_list_allocator,
                             vmem::roots<2>, vmem::durability<vmem::journaled_no_steal<3072>>>;
 
 void require(bool met) {

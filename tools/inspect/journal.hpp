@@ -188,7 +188,8 @@ private:
             const std::uint64_t entries = detail::align_up<std::uint64_t>(
                 sizeof(chunk) + std::uint64_t{chunk.entries} * sizeof(detail::journal_entry),
                 lies.unit);
-            if (entries > end - at || chunk.bytes > end - at - entries) {
+            if (chunk.entries == 0 || chunk.unused != 0 || entries > end - at ||
+                chunk.bytes > end - at - entries) {
                 return false;
             }
             address from = at + static_cast<address>(entries);
@@ -202,6 +203,9 @@ private:
                 }
                 use(from, entry);
                 from += static_cast<address>(entry.size);
+            }
+            if (from != behind) {
+                return false;
             }
             at = detail::align_up<address>(behind, lies.unit);
         }

@@ -82,6 +82,8 @@ concept has_nonresident_id = requires {
 /// - After an error of the medium the call has taken effect whole or not at all, as its result
 ///   says.
 /// - `largest_free`: largest size that `allocate` grants at alignment 1.
+/// - `most_changed_pages(page_size)`, if it is there: how many pages one call changes at most, if
+///   the region begins with one.
 /// - `media_id`: names the layout on the medium; `max_address`: the highest address it can manage.
 template <class A, class M>
 concept nonresident_allocator =

@@ -41,6 +41,12 @@ class basic_nonresident_linked_list_allocator {
 public:
     static constexpr std::uint32_t media_id = 0x4C4C0000u | sizeof(Word);
     static constexpr Word max_address = (std::numeric_limits<Word>::max)();
+    /// Pages of that size (bytes) that one call changes at most, if the region begins with one: its
+    /// state; the block; both neighbours in their lists of a block that leaves them; and of two
+    /// blocks that join one the header, the last word, and who was there first.
+    [[nodiscard]] static constexpr std::size_t most_changed_pages(std::size_t page_size) noexcept {
+        return (layout::state + page_size - 1) / page_size + 1 + 2 + 2 * (2 + 1 + 1);
+    }
 
     /// Makes one free block of `[begin, end)`. Errors: wrong_size if the range is too small;
     /// too_large if it does not fit `Word`; the medium's.

@@ -24,10 +24,10 @@ public:
     /// all if nothing changed. Bytes that are pinned for writing are committed as they are now;
     /// nobody may change them meanwhile.
     ///
-    /// Errors: not_open; over_journal if it is too much for half of the journal; rolled_back if a
-    /// nested transaction was; the allocator's and the storage's. Then all changes since the last
-    /// commit are undone, as by `rollback`; if that fails too, nothing can be written until it
-    /// succeeds.
+    /// Errors: not_open; over_journal if it is too much for half of the journal, or for the frames
+    /// with `journaled_no_steal`; rolled_back if a nested transaction was; the allocator's and the
+    /// storage's. Then all changes since the last commit are undone, as by `rollback`; if that
+    /// fails too, nothing can be written until it succeeds.
     [[nodiscard]] result<void> commit() {
         const auto guard = self().section();
         if (!self().is_open()) {

@@ -42,6 +42,22 @@ struct heap_parts {
                   "heap: durability<scratch> keeps nothing; drop roots<> and on_persisted<>, or "
                   "choose another durability<>");
 
+    /// Whether one call of the allocator fits the frames, if what it changes must stay there, and
+    /// one is left to read.
+    static consteval bool has_frames_for_allocator() {
+        if constexpr (
+            requires { Allocator::most_changed_pages(residency::page_size); } &&
+            requires { requires residency::keeps_changes; }) {
+            return residency::frame_count > Allocator::most_changed_pages(residency::page_size);
+        } else {
+            return true;
+        }
+    }
+    static_assert(has_frames_for_allocator(),
+                  "heap: with journaled_no_steal one call of the allocator must fit the page "
+                  "frames; have 13 of them with the linked list (16 of fewer than 256 bytes), or "
+                  "choose nonresident_buddy_allocator");
+
     using memory =
         typed_memory<heap_type, residency,
                      typename policy<locking_policy, locking<no_lock>, Policies...>::type,

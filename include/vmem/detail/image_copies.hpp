@@ -190,7 +190,9 @@ protected:
     }
     [[nodiscard]] result<void> begin_image() { return self().residency_.storage().begin_format(); }
     [[nodiscard]] result<void> end_image(address size, std::span<const root_entry> roots) {
-        const auto saved = self().residency_.write_out();
+        // While writes go home, and need not fit the frames.
+        auto saved = self().allocator_.settle(self().medium());
+        saved = saved ? self().residency_.write_out() : saved;
         superblock block = description(size);
         return saved ? self().residency_.storage().end_format(block, roots) : saved;
     }

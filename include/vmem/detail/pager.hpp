@@ -48,6 +48,8 @@ public:
     static constexpr std::size_t frame_count = Frames;
     /// Pieces of memory that a `sync` hands to the storage at most.
     static constexpr std::size_t sync_pieces = Frames;
+    /// Whether the storage takes changes at a commit only: then what has changed leaves last.
+    static constexpr bool keeps_changes = requires { requires Storage::no_steal; };
     /// Bytes at the start that no address reaches.
     static constexpr address reserved = PageSize;
 
@@ -167,9 +169,6 @@ public:
     }
 
 protected:
-    /// Whether the storage takes changes at a commit only: then what has changed leaves last.
-    static constexpr bool keeps_changes = requires { requires Storage::no_steal; };
-
     using table = frame_table<Address, PageSize, Frames, Eviction, Translation>;
 
     /// The frame of the page of `at`, which is valid; brought in if need be, and not read if
@@ -233,7 +232,8 @@ protected:
             return empty;
         }
         std::size_t frame = keeps_changes ? frames_.unchanged_victim() : Frames;
-        if (frame == Frames) {
+        // What has changed must leave only if waiting for a pin cannot help.
+        if (frame == Frames && (!keeps_changes || unpinned_frames() == Frames)) {
             frame = frames_.victim();
         }
         if (frame == Frames) {
@@ -241,7 +241,7 @@ protected:
         }
         if (const auto saved = write_back(frame); !saved) {
             // A storage that takes no more writes can still be read.
-            frame = frames_.clean_victim();
+            frame = keeps_changes ? Frames : frames_.clean_victim();
             if (frame == Frames) {
                 return failure(saved.error());
             }

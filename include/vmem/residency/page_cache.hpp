@@ -96,7 +96,8 @@ public:
     /// As `read`, but past the frames: whole units of the storage are read in one operation,
     /// however many pages they are, and what is not resident stays so. For long transfers into RAM
     /// that the caller has; see `lend`. At most one storage write per frame, one read, and those of
-    /// `read` for a unit that is read in part at either end.
+    /// `read` for a unit that is read in part at either end. Where changes have to stay in RAM it
+    /// is `read`, and `write_around` is `write`.
     [[nodiscard]] result<void> read_around(address from, std::span<std::byte> out) noexcept {
         if constexpr (base::keeps_changes) {
             return read(from, out);
@@ -117,7 +118,7 @@ public:
     /// `write` for a unit that is written in part at either end.
     [[nodiscard]] result<void> write_around(address to, std::span<const std::byte> in) noexcept {
         if constexpr (base::keeps_changes) {
-            return write(to, in);
+            return whole(write(to, in));
         }
         if (const auto valid = check(to, in.size()); !valid) {
             return valid;
@@ -169,7 +170,7 @@ public:
         const auto done =
             keeps_original(copy) ? write_changes(copy, to) : write(to, {copy.data, copy.size});
         discard(copy);
-        return done;
+        return whole(done);
     }
     /// Ends a copy without writing it. O(1).
     void discard(const pinned_bytes& copy) noexcept {
@@ -207,6 +208,16 @@ public:
 
 private:
     using traits = storage_traits<Storage>;
+
+    /// The outcome of a write that must not be committed if it is half done.
+    [[nodiscard]] result<void> whole(const result<void>& done) noexcept {
+        if constexpr (base::keeps_changes) {
+            if (!done) {
+                this->storage().doom(errc::over_journal);
+            }
+        }
+        return done;
+    }
 
     struct unit_parts {
         /// Bytes up to the first whole unit.

@@ -19,6 +19,7 @@
 #include <doctest/doctest.h>
 #include <random>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -32,14 +33,16 @@ using list_allocator = vmem::nonresident_linked_list_allocator;
 using no_steal = vmem::durability<vmem::journaled_no_steal<16384>>;
 using steal = vmem::durability<vmem::journaled<16384>>;
 
+constexpr std::size_t frames = 16;
 template <class Medium, class... Policies>
-using frames_of = vmem::heap<vmem::storage_ref<Medium>, vmem::paged<256, 8>, list_allocator,
+using frames_of = vmem::heap<vmem::storage_ref<Medium>, vmem::paged<256, frames>, list_allocator,
                              no_steal, Policies...>;
 using memory = frames_of<disk>;
 using word = vmem::vptr<std::uint32_t, memory>;
 
 // Neither the bits nor what they speak of.
-using with_blocks = vmem::heap<vmem::storage_ref<disk>, vmem::paged<256, 8>, list_allocator, steal>;
+using with_blocks =
+    vmem::heap<vmem::storage_ref<disk>, vmem::paged<256, frames>, list_allocator, steal>;
 static_assert(sizeof(memory) + 65536 / 256 / 8 <= sizeof(with_blocks));
 
 /// An array of whole pages, one element of each of which is looked at.
@@ -132,14 +135,14 @@ TEST_CASE("no_steal: one that has to change more than the frames is over_journal
         }
         return error_of(heap.commit());
     };
-    CHECK(change(2, 8) == "none");
-    CHECK(change(3, 9) == message(errc::over_journal));
+    CHECK(change(2, frames) == "none");
+    CHECK(change(3, frames + 1) == message(errc::over_journal));
     // All that follows is refused as well, until it is undone.
     const std::uint32_t four = 4;
     CHECK(error_of(heap.commit()) == message(errc::over_journal));
     CHECK(data[0] == 2U);
-    CHECK(data[7] == 2U);
-    CHECK(data[8] == 1U);
+    CHECK(data[frames - 1] == 2U);
+    CHECK(data[frames] == 1U);
     REQUIRE(heap.write((&data[0]).to_address(), std::as_bytes(std::span(&four, 1))));
     REQUIRE(heap.commit());
     REQUIRE(heap.open());
@@ -155,7 +158,7 @@ TEST_CASE("no_steal: an allocation that finds no frame undoes no more than its t
     const pages<memory> data(heap, 40);
     REQUIRE(heap.commit());
     const auto before = heap.allocation().value();
-    for (std::size_t n = 0; n < 8; ++n) {
+    for (std::size_t n = 0; n < frames; ++n) {
         data[n] = 9U;
     }
     CHECK(error_of(heap.allocate<std::uint32_t>(5)) == message(errc::over_journal));
@@ -193,20 +196,25 @@ TEST_CASE("no_steal: neither kind of journal takes up an image of the other") {
     CHECK(error_of(heap.open()) == message(errc::geometry_mismatch));
 }
 
-TEST_CASE("no_steal: algorithms work where what they change fits the frames") {
+TEST_CASE("no_steal: what fits a quarter of the frames is sorted, more is refused") {
     disk medium;
     memory heap(medium);
     REQUIRE(heap.format());
-    const auto numbers = heap.allocate<std::uint32_t>(100).value();
+    // Half of the frames are lent, half of those are for merging.
+    constexpr std::size_t most = frames * 256 / 4 / sizeof(std::uint32_t);
+    const auto numbers = heap.allocate<std::uint32_t>(most + 1).value();
     std::mt19937 random(3);
-    std::vector<std::uint32_t> expected(100);
+    std::vector<std::uint32_t> expected(most + 1);
     std::ranges::generate(expected, random);
     REQUIRE(heap.write(numbers.to_address(), std::as_bytes(std::span(expected))));
-    REQUIRE(vmem::sort(numbers, 100));
-    std::ranges::sort(expected);
+    REQUIRE(heap.commit());
+    CHECK(error_of(vmem::sort(numbers, most + 1)) == message(errc::no_free_frame));
+    REQUIRE(heap.commit());
+    REQUIRE(vmem::sort(numbers, most));
+    std::ranges::sort(std::span(expected).first(most));
     REQUIRE(heap.commit());
     REQUIRE(heap.open());
-    std::vector<std::uint32_t> found(100);
+    std::vector<std::uint32_t> found(most + 1);
     REQUIRE(heap.read(numbers.to_address(), std::as_writable_bytes(std::span(found))));
     CHECK(found == expected);
 }
@@ -215,13 +223,13 @@ TEST_CASE("no_steal: reading ahead takes no frame that holds changes") {
     disk medium;
     using reader = vmem::heap<
         vmem::storage_ref<disk>,
-        vmem::paged<256, 8, vmem::clock, vmem::automatic_translation, vmem::sequential<4>>,
+        vmem::paged<256, frames, vmem::clock, vmem::automatic_translation, vmem::sequential<4>>,
         list_allocator, no_steal>;
     reader heap(medium);
     REQUIRE(heap.format());
     const pages<reader> data(heap, 60);
     REQUIRE(heap.commit());
-    for (std::uint32_t changed = 1; changed < 8; ++changed) {
+    for (std::uint32_t changed = 1; changed < frames; ++changed) {
         CAPTURE(changed);
         for (std::uint32_t n = 0; n < changed; ++n) {
             data[n] = changed;
@@ -235,6 +243,93 @@ TEST_CASE("no_steal: reading ahead takes no frame that holds changes") {
             CHECK(data[n] == changed);
         }
     }
+}
+
+TEST_CASE("no_steal: what waits for a pin is no_free_frame, and the transaction goes on") {
+    disk medium;
+    memory heap(medium);
+    REQUIRE(heap.format());
+    const pages<memory> data(heap, 40);
+    REQUIRE(heap.commit());
+    std::uint32_t value = 0;
+    const auto look = [&](std::size_t n) {
+        return error_of(
+            heap.read((&data[n]).to_address(), std::as_writable_bytes(std::span(&value, 1))));
+    };
+    {
+        const auto held = (&data[30]).read();
+        REQUIRE(held);
+        for (std::uint32_t n = 0; n < frames - 1; ++n) {
+            data[n] = n;
+        }
+        CHECK(look(31) == message(errc::no_free_frame));
+    }
+    CHECK(look(31) == "none");
+    REQUIRE(heap.commit());
+    REQUIRE(heap.open());
+    CHECK(data[frames - 2] == frames - 2);
+}
+
+template <class Heap>
+std::size_t changed_pages(Heap& heap) {
+    std::size_t count = 0;
+    for (std::size_t page = 0; page < heap.size() / Heap::residency_type::page_size; ++page) {
+        count += heap.residency().state_of(page).dirty ? 1U : 0U;
+    }
+    return count;
+}
+
+/// Makes single calls of the allocator, each its own transaction.
+template <class Allocator, std::size_t PageSize, std::size_t Bound>
+void check_changed_pages(std::size_t least) {
+    using heap_type =
+        vmem::heap<vmem::storage_ref<disk>, vmem::paged<PageSize, Bound + 1>, Allocator, no_steal>;
+    CAPTURE(PageSize);
+    disk medium;
+    heap_type heap(medium);
+    REQUIRE(heap.format());
+    REQUIRE(heap.open());
+    CHECK(changed_pages(heap) == 0);
+    constexpr std::uint64_t seed = 7;
+    CAPTURE(seed);
+    std::mt19937_64 random(seed);
+    std::vector<vmem::vptr<std::byte, heap_type>> blocks;
+    std::size_t most = 0;
+    for (unsigned round = 0; round < 4000; ++round) {
+        CAPTURE(round);
+        if (random() % 2 == 0 && blocks.size() < 120) {
+            const auto made = heap.template allocate<std::byte>(1 + random() % 500);
+            CHECK((made || made.error() == errc::out_of_memory));
+            if (made) {
+                blocks.push_back(*made);
+            }
+        } else if (!blocks.empty()) {
+            std::swap(blocks[random() % blocks.size()], blocks.back());
+            REQUIRE(heap.deallocate(blocks.back()));
+            blocks.pop_back();
+        }
+        most = (std::max)(most, changed_pages(heap));
+        REQUIRE(heap.commit());
+    }
+    CHECK(most <= Bound);
+    CHECK(most >= least); // It is not there for nothing.
+}
+
+template <std::size_t PageSize>
+void check_linked_list() {
+    constexpr std::size_t bound = list_allocator::most_changed_pages(PageSize);
+    check_changed_pages<list_allocator, PageSize, bound>(bound - 4);
+}
+
+TEST_CASE("no_steal: any call of an allocator fits as many frames as are asked for") {
+    static_assert(list_allocator::most_changed_pages(256) == 12);
+    static_assert(list_allocator::most_changed_pages(64) == 14);
+    check_linked_list<64>();
+    check_linked_list<128>();
+    check_linked_list<256>();
+    check_linked_list<512>();
+    check_changed_pages<vmem::nonresident_buddy_allocator<>, 64, 2>(1);
+    check_changed_pages<vmem::nonresident_buddy_allocator<>, 256, 2>(1);
 }
 
 TEST_CASE("no_steal: a page that is pinned for writing is committed as it is") {
@@ -276,7 +371,7 @@ TEST_CASE("no_steal: random transactions leave what a plain array holds") {
         CAPTURE(round);
         std::array<std::uint32_t, count> current = committed;
         bool fits = true;
-        for (std::size_t n = random() % 12; fits && n != 0; --n) {
+        for (std::size_t n = random() % 24; fits && n != 0; --n) {
             const std::size_t page = random() % count;
             const auto at = (&data[page]).to_address();
             fits = heap.write(at, std::as_bytes(std::span(&round, 1))).has_value();
