@@ -636,10 +636,10 @@ Whole programs without start-up code: everything that is in the image but not in
 driver, the bus and `memcpy` included. The programs are `test/firmware/size_*.cpp`; each starts its chip, opens the heap
 or formats it (that on SPI SRAM is `durability<scratch>`, that of objects is only formatted), and makes, reads, writes,
 saves and frees an object. Bytes; GCC 12.2, `-fno-exceptions -fno-rtti -ffunction-sections -Wl,--gc-sections`, no
-link-time optimisation. "RAM beyond frames" is the size of the heap object without the page frames (8 of 256 bytes; with
-SD of 512, 16 of them with no-steal) or the object arena (1 KiB, 16 slots). "Stack" is the deepest that anything but the bus wrote to, when a
-program is run with a blank chip, with what that left, and with what a power cut in the middle of each operation left;
-what the transfer function of the bus needs comes on top, and interrupts.
+link-time optimisation. "RAM beyond frames" is the size of the heap object without the page frames (8 of 256 bytes;
+with SD of 512, 16 of them with no-steal) or the object arena (1 KiB, 16 slots). "Stack" is the deepest that anything
+but the bus wrote to, when a program is run with a blank chip, with what that left, and with what a power cut in the
+middle of each operation left; what the transfer function of the bus needs comes on top, and interrupts.
 """
 SIZE_MIDDLE = """## Instructions per operation
 
