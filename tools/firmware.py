@@ -645,9 +645,9 @@ SIZE_MIDDLE = """## Instructions per operation
 
 Counted one by one in the emulator, so that they are the same each time; without those of the bus itself, which depend
 on the controller. For that the programs run with a chip in software on the bus, the same on each board, whose bytes are
-in a file of the machine that emulates the board; the card is never busy. A miss is that of a word with 8 frames;
-"clean" means that nothing had to be written back first. Those of SPI FRAM and SD are of a second program, so that
-the first one is what a product would be.
+in a file of the machine that emulates the board; the card is never busy. A miss is that of a word while all frames are
+taken; "clean" means that nothing had to be written back first. Those of SPI FRAM and SD are of a second program, so
+that the first one is what a product would be.
 """
 
 
