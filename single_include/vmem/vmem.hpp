@@ -13284,6 +13284,7 @@ protected:
     [[nodiscard]] result<void> fetch(address from, std::span<std::byte> out) {
         return base::inner_.read(base::data_at + from, out);
     }
+    /// Errors: over_journal, and from then on until a rollback.
     [[nodiscard]] result<void> spill(address, std::span<const std::byte> in) {
         if (!in.empty()) {
             failed_ = errc::over_journal;
@@ -13436,7 +13437,8 @@ namespace vmem {
 /// log and, after the sync, at home.
 ///
 /// A block is as large as a page, at most 4 KiB. `FilterBits`: with one per block each bit stands
-/// for a block, with fewer for several. RAM: `FilterBits / 8` bytes and about 60.
+/// for a block, with fewer for several; with none nothing is written before a commit, and the
+/// residency has to keep it (`no_steal`). RAM: `FilterBits / 8` bytes and about 60.
 template <class Storage, class Shape>
 class journal_storage : public detail::journal_commits<Storage, Shape> {
     using base = detail::journal_commits<Storage, Shape>;
@@ -13450,11 +13452,11 @@ class journal_storage : public detail::journal_commits<Storage, Shape> {
 public:
     using base::base;
     using base::block_bytes;
-    /// Changes that a commit can note down without writing them first.
-    static constexpr std::size_t list_size = Shape::list_size;
     using base::data_at;
     using base::geometry;
     using base::size;
+    /// Changes that a commit can note down without writing them first.
+    static constexpr std::size_t list_size = Shape::list_size;
 
     // --- a storage ---
 
@@ -16328,7 +16330,7 @@ private:
                                        ? static_cast<tag>(~((std::numeric_limits<tag>::max)() >> 1))
                                        : (std::numeric_limits<tag>::max)();
     /// What a frame has that is taken for something that is no page.
-    static constexpr tag lent = no_page ^ tag { 1 };
+    static constexpr tag lent = static_cast<tag>(no_page ^ 1U);
     /// A bit that both have, and no page address; and no look-up asks for a tag with it.
     static constexpr tag no_page_mark = sizeof(tag) > sizeof(Address) ? no_page : tag{PageSize / 2};
 
@@ -19557,11 +19559,11 @@ public:
     /// Errors: as `write`; then each byte is old or new. One storage write, and the operations of
     /// `write` for a unit that is written in part at either end.
     [[nodiscard]] result<void> write_around(address to, std::span<const std::byte> in) noexcept {
-        if constexpr (base::keeps_changes) {
-            return whole(write(to, in));
-        }
         if (const auto valid = check(to, in.size()); !valid) {
             return valid;
+        }
+        if constexpr (base::keeps_changes) {
+            return whole(write(to, in));
         }
         const auto [head, middle] = parts(to, in.size(), traits::write_size);
         auto done = write(to, in.first(head));
@@ -19653,7 +19655,7 @@ private:
     [[nodiscard]] result<void> whole(const result<void>& done) noexcept {
         if constexpr (base::keeps_changes) {
             if (!done) {
-                this->storage().doom(errc::over_journal);
+                this->storage().doom(done.error());
             }
         }
         return done;

@@ -152,6 +152,7 @@ protected:
     [[nodiscard]] result<void> fetch(address from, std::span<std::byte> out) {
         return base::inner_.read(base::data_at + from, out);
     }
+    /// Errors: over_journal, and from then on until a rollback.
     [[nodiscard]] result<void> spill(address, std::span<const std::byte> in) {
         if (!in.empty()) {
             failed_ = errc::over_journal;

@@ -174,7 +174,7 @@ private:
                                        ? static_cast<tag>(~((std::numeric_limits<tag>::max)() >> 1))
                                        : (std::numeric_limits<tag>::max)();
     /// What a frame has that is taken for something that is no page.
-    static constexpr tag lent = no_page ^ tag { 1 };
+    static constexpr tag lent = static_cast<tag>(no_page ^ 1U);
     /// A bit that both have, and no page address; and no look-up asks for a tag with it.
     static constexpr tag no_page_mark = sizeof(tag) > sizeof(Address) ? no_page : tag{PageSize / 2};
 

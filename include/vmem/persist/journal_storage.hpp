@@ -28,7 +28,8 @@ namespace vmem {
 /// log and, after the sync, at home.
 ///
 /// A block is as large as a page, at most 4 KiB. `FilterBits`: with one per block each bit stands
-/// for a block, with fewer for several. RAM: `FilterBits / 8` bytes and about 60.
+/// for a block, with fewer for several; with none nothing is written before a commit, and the
+/// residency has to keep it (`no_steal`). RAM: `FilterBits / 8` bytes and about 60.
 template <class Storage, class Shape>
 class journal_storage : public detail::journal_commits<Storage, Shape> {
     using base = detail::journal_commits<Storage, Shape>;
@@ -42,11 +43,11 @@ class journal_storage : public detail::journal_commits<Storage, Shape> {
 public:
     using base::base;
     using base::block_bytes;
-    /// Changes that a commit can note down without writing them first.
-    static constexpr std::size_t list_size = Shape::list_size;
     using base::data_at;
     using base::geometry;
     using base::size;
+    /// Changes that a commit can note down without writing them first.
+    static constexpr std::size_t list_size = Shape::list_size;
 
     // --- a storage ---
 

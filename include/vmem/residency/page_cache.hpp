@@ -117,11 +117,11 @@ public:
     /// Errors: as `write`; then each byte is old or new. One storage write, and the operations of
     /// `write` for a unit that is written in part at either end.
     [[nodiscard]] result<void> write_around(address to, std::span<const std::byte> in) noexcept {
-        if constexpr (base::keeps_changes) {
-            return whole(write(to, in));
-        }
         if (const auto valid = check(to, in.size()); !valid) {
             return valid;
+        }
+        if constexpr (base::keeps_changes) {
+            return whole(write(to, in));
         }
         const auto [head, middle] = parts(to, in.size(), traits::write_size);
         auto done = write(to, in.first(head));
@@ -213,7 +213,7 @@ private:
     [[nodiscard]] result<void> whole(const result<void>& done) noexcept {
         if constexpr (base::keeps_changes) {
             if (!done) {
-                this->storage().doom(errc::over_journal);
+                this->storage().doom(done.error());
             }
         }
         return done;

@@ -440,6 +440,33 @@ void check_faults(fault_plan (*plan)(std::uint64_t)) {
     CHECK(done);
 }
 
+TEST_CASE(
+    "no_steal: what is written past the frames is whole or undone, for the reason it failed") {
+    fragile medium{disk()};
+    using heap_type = frames_of<fragile>;
+    heap_type heap(medium);
+    REQUIRE(heap.format());
+    const pages<heap_type> data(heap, 20);
+    data[1] = 1U;
+    REQUIRE(heap.commit());
+    // Nothing is half done where nothing is begun.
+    std::array<std::byte, 300> bytes{};
+    CHECK(error_of(heap.residency().write_around(heap.size() - 100, bytes)) ==
+          message(errc::out_of_range));
+    REQUIRE(heap.commit());
+    REQUIRE(heap.open());
+    data[0] = 2U;
+    medium.set_plan({.fail_reads = {.first = 1, .count = 1000}});
+    CHECK(error_of(heap.residency().write_around((&data[0]).to_address(), bytes)) ==
+          message(errc::read_failed));
+    medium.set_plan({});
+    CHECK(error_of(heap.commit()) == message(errc::read_failed));
+    CHECK(data[0] == 0U);
+    CHECK(data[1] == 1U);
+    data[0] = 3U;
+    REQUIRE(heap.commit());
+}
+
 TEST_CASE("no_steal: a write, a read or a sync that fails undoes the commit, or is made up for") {
     check_faults([](std::uint64_t n) { return fault_plan{.fail_writes = {.first = n}}; });
     check_faults([](std::uint64_t n) { return fault_plan{.fail_reads = {.first = n}}; });
